@@ -1,0 +1,80 @@
+"""The Flask application: blueprints, errors, headers. Holds no logic of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+from flask import Flask, Response, request, send_from_directory
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from connector.runtime import Runtime
+from connector.web import connect, connect_sdk, guards, health, portal, problems, proxy, sdk
+
+LARGEST_BODY = 1024 * 1024
+_API_BLUEPRINTS = (proxy.blueprint, sdk.blueprint, connect_sdk.blueprint, health.blueprint)
+_PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint)
+
+
+def create_app(runtime: Runtime) -> Flask:
+    """Build the application around a runtime."""
+    app = Flask(__name__, static_folder=None, template_folder=str(template_folder()))
+    app.static_folder = str(Path(__file__).parent / "web" / "static")
+    app.add_url_rule("/static/<path:filename>", "static", _static)
+    settings = runtime.settings
+    app.config.update(
+        SECRET_KEY=runtime.session_key,
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        SESSION_COOKIE_NAME="__Host-heapline" if settings.secure else "heapline",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    # Addresses within the proxy's paths must arrive as they were sent.
+    app.url_map.merge_slashes = False
+    app.extensions[guards.EXTENSION] = runtime
+    app.jinja_env.globals["asset"] = guards.asset
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    _install(app)
+    return app
+
+
+def template_folder() -> Path:
+    """Return the folder of the templates, in a checkout or in an installed package."""
+    here = Path(__file__).parent
+    installed = here / "templates"
+    return installed if installed.is_dir() else here.parent / "templates"
+
+
+def _install(app: Flask) -> None:
+    problems.install(app)
+    guards.allow_origins(app)
+    csrf = CSRFProtect(app)
+    for blueprint in _API_BLUEPRINTS:
+        csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)
+    for blueprint in _PAGE_BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.before_request(_bind_log)
+    app.after_request(_finish)
+
+
+def _static(filename: str) -> Response:
+    """Serve a built file; one asked for with its content's hash never changes."""
+    max_age = 31_536_000 if "v" in request.args else 0
+    return send_from_directory(Path(__file__).parent / "web" / "static", filename, max_age=max_age)
+
+
+def _bind_log() -> None:
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=problems.request_id(), path=request.path)
+
+
+def _finish(response: Response) -> Response:
+    response.headers.setdefault("X-Request-Id", problems.request_id())
+    return guards.secure_headers(response)

@@ -1,0 +1,1 @@
+"""Schema revisions (Alembic), applied by ``connector.database`` when a server starts."""

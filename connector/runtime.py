@@ -1,0 +1,180 @@
+"""The composition root: builds every long-lived object once, from the settings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+
+from connector.access import Access
+from connector.apps import Apps
+from connector.auth import TokenClient
+from connector.config import Settings
+from connector.connecting import Connecting
+from connector.connections import Connections
+from connector.credentials import Credentials
+from connector.database import Database
+from connector.errors import HeaplineError, SettingInvalid
+from connector.guard import Guard
+from connector.manifest import Manifest
+from connector.manifest_schema import load_manifest
+from connector.outbound import Outbound
+from connector.proxy.forward import Proxy
+from connector.ratelimit import RateLimiter
+from connector.requestlog import RequestLog
+from connector.sealing import Sealer, system_secret
+from connector.tokens import new_secret
+from connector.vault import KeyRing
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Everything that a server, a worker or a command uses."""
+
+    settings: Settings
+    database: Database
+    connectors: Mapping[str, Manifest]
+    sealer: Sealer
+    outbound: Outbound
+    limiter: RateLimiter
+    request_log: RequestLog
+    access: Access
+    apps: Apps
+    credentials: Credentials
+    connections: Connections
+    connecting: Connecting
+    proxy: Proxy
+    session_key: str = field(repr=False)
+    _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def start_sweeping(self) -> None:
+        """Delete what has expired, now and then, from a background thread."""
+        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+
+    def close(self) -> None:
+        """Store what waits and close every connection."""
+        self._stop.set()
+        self.request_log.close()
+        self.outbound.close()
+        self.database.close()
+
+    def _sweep(self) -> None:
+        while not self._stop.wait(SWEEP_SECONDS):
+            for chore in (self.connecting.sweep, self.limiter.sweep, self.request_log.prune):
+                try:
+                    chore()
+                except Exception:
+                    # The next round tries again; a chore that fails must not end the others.
+                    log.exception("sweep_failed")
+
+
+def builtin_manifest() -> Path:
+    """Return the connector's manifest file, in a checkout or in an installed package."""
+    here = Path(__file__).parent
+    installed = here / "manifest.json"
+    return installed if installed.exists() else here.parent / "manifest.json"
+
+
+def load_connectors(settings: Settings) -> dict[str, Manifest]:
+    """Load the built-in manifest and those that the settings name.
+
+    Raises
+    ------
+    ManifestInvalid
+        If one has faults.
+    SettingInvalid
+        If two have the same name.
+
+    """
+    found: dict[str, Manifest] = {}
+    for file in (builtin_manifest(), *settings.manifests):
+        manifest = load_manifest(file)
+        if manifest.name in found:
+            raise SettingInvalid(
+                f"HEAPLINE_MANIFESTS: {file} declares the connector {manifest.name!r}, "
+                "which is loaded already.",
+                setting="HEAPLINE_MANIFESTS",
+            )
+        found[manifest.name] = manifest
+    return found
+
+
+def build(settings: Settings, *, upgrade: bool = True) -> Runtime:
+    """Build the runtime; bring the database schema up to date first unless told not to.
+
+    Raises
+    ------
+    SetupError
+        If settings, master keys or database cannot be used.
+
+    """
+    connectors = load_connectors(settings)
+    database = Database(settings.storage_url(), pool_size=min(32, settings.threads))
+    try:
+        if upgrade:
+            database.upgrade()
+        return _assemble(settings, database, connectors)
+    except HeaplineError:
+        database.close()
+        raise
+
+
+def _assemble(
+    settings: Settings, database: Database, connectors: Mapping[str, Manifest]
+) -> Runtime:
+    sealer = Sealer(KeyRing.from_settings(settings.master_keys, settings.data_dir))
+    outbound = Outbound(_guard(settings), pool_size=settings.threads)
+    limiter = RateLimiter(database)
+    request_log = RequestLog(database, settings.request_log_days)
+    tokens = TokenClient(outbound)
+    apps = Apps(database, sealer, connectors, settings.development_origin)
+    credentials = Credentials(database, sealer, tokens, apps)
+    connections = Connections(database, credentials)
+    return Runtime(
+        settings=settings,
+        database=database,
+        connectors=connectors,
+        sealer=sealer,
+        outbound=outbound,
+        limiter=limiter,
+        request_log=request_log,
+        access=Access(database, limiter),
+        apps=apps,
+        credentials=credentials,
+        connections=connections,
+        connecting=Connecting(
+            database,
+            sealer,
+            tokens,
+            apps,
+            connections,
+            public_url=settings.public_url,
+            binding_key=system_secret(database, sealer, "browser-binding", new_secret()),
+        ),
+        proxy=Proxy(
+            database,
+            apps,
+            credentials,
+            outbound,
+            limiter,
+            request_log,
+            max_request_bytes=settings.max_request_bytes,
+            max_response_bytes=settings.max_response_bytes,
+        ),
+        session_key=system_secret(database, sealer, "session", new_secret()),
+    )
+
+
+def _guard(settings: Settings) -> Guard:
+    """Allow what the operator allows, and the place that the development keys lead to."""
+    parts = urlsplit(settings.development_origin)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return Guard([*settings.outbound_allow, f"{parts.hostname}:{port}"])

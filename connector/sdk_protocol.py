@@ -1,0 +1,256 @@
+"""The JSON that the npm SDK ``@useparagon/connect`` reads, made from our nouns. Pure functions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.manifest import AuthMode, AuthorizationCode, ClientCredentials, Manifest
+from connector.models import Configuration, Connection, Project, Status, User
+
+#: What the SDK asks for before it offers a function; a self-hosted server has all of them.
+FEATURES = [
+    "byo",
+    "dfm",
+    "headless-cp",
+    "th-api",
+    "monitoring",
+    "rbac",
+    "user-metadata",
+    "whitelabel",
+    "workflow-permissions",
+]
+_STATUS = {
+    Status.CONNECTED: "VALID",
+    Status.NEEDS_REAUTHORISATION: "INVALID",
+    Status.DISCONNECTED: "INVALID",
+}
+_NAMESPACE = uuid.UUID("3f0d5f0e-7b0c-5b0f-9d7a-6865617021aa")
+
+Configurations = Mapping[str, Sequence[Configuration]]
+
+
+def integration_id(project_id: str, connector: str) -> str:
+    """Return the id of a connector within a project; the same one for ever."""
+    return str(uuid.uuid5(_NAMESPACE, f"{project_id}/{connector}"))
+
+
+def connector_of(project_id: str, integration: str, names: Sequence[str]) -> str | None:
+    """Return the connector that an integration id or a connector name stands for."""
+    for name in names:
+        if integration in {name, integration_id(project_id, name)}:
+            return name
+    return None
+
+
+def me(
+    project: Project,
+    user: User,
+    connectors: Mapping[str, Manifest],
+    connections: Sequence[Connection],
+    configurations: Configurations,
+) -> dict[str, Any]:
+    """Return ``GET /sdk/me``: who the user is and what they have connected."""
+    return {
+        "authenticated": True,
+        "userId": user.external_id,
+        "meta": dict(user.meta),
+        "resources": [],
+        "project": {
+            "id": project.id,
+            "name": project.name,
+            "billingPlan": "self-hosted",
+            "accessibleFeatures": FEATURES,
+        },
+        "integrations": {
+            name: _integration_state(
+                [one for one in connections if one.connector == name], configurations
+            )
+            for name in connectors
+        },
+    }
+
+
+def _integration_state(
+    connections: Sequence[Connection], configurations: Configurations
+) -> dict[str, Any]:
+    live = [one for one in connections if one.status is not Status.DISCONNECTED]
+    if not live:
+        return {"enabled": False, "allCredentials": []}
+    first = next((one for one in live if one.status is Status.CONNECTED), live[0])
+    default = configurations[first.id][0]
+    return {
+        "enabled": True,
+        "credentialId": first.id,
+        "credentialStatus": _STATUS[first.status],
+        "providerId": first.account_key,
+        "providerData": dict(first.account),
+        "sharedSettings": dict(default.shared_settings),
+        "workflowSettings": dict(default.workflow_settings),
+        "configuredWorkflows": dict(default.workflow_settings),
+        "configMeta": dict(default.meta),
+        "allCredentials": [credential(one, configurations[one.id]) for one in live],
+    }
+
+
+def credential(
+    connection: Connection, configurations: Sequence[Configuration]
+) -> dict[str, Any]:
+    """Return a connection as the SDK's credential; never a secret."""
+    return {
+        "id": connection.id,
+        "projectId": connection.project_id,
+        "integrationId": integration_id(connection.project_id, connection.connector),
+        "personaId": connection.user_id,
+        "isPreviewCredential": False,
+        "scheme": connection.auth_mode,
+        "providerId": connection.account_key,
+        "providerData": dict(connection.account),
+        "status": _STATUS[connection.status],
+        "statusReason": connection.status_reason,
+        "accountLabel": account_label(connection),
+        "accountType": connection.auth_mode,
+        "dateCreated": iso(connection.created_at),
+        "dateUpdated": iso(connection.status_at),
+        "dateRefreshed": iso(connection.status_at),
+        "dateValidUntil": None,
+        "refreshFailureCount": 0,
+        "externalId": connection.external_id,
+        "configurations": [configuration(one) for one in configurations],
+    }
+
+
+def configuration(value: Configuration) -> dict[str, Any]:
+    """Return a configuration."""
+    return {
+        "id": value.id,
+        "connectCredentialId": value.connection_id,
+        "isDefault": value.is_default,
+        "externalId": value.external_id,
+        "sharedSettings": dict(value.shared_settings),
+        "workflowSettings": dict(value.workflow_settings),
+        "configMeta": {},
+        "meta": dict(value.meta),
+        "dateCreated": iso(value.created_at),
+        "dateUpdated": iso(value.updated_at),
+    }
+
+
+def integration(
+    project: Project,
+    manifest: Manifest,
+    connections: Sequence[Connection],
+    *,
+    public_url: str,
+) -> dict[str, Any]:
+    """Return an item of ``GET /sdk/integrations``: a connector with its portal and modes."""
+    own = integration_id(project.id, manifest.name)
+    live = [one for one in connections if one.status is not Status.DISCONNECTED]
+    return {
+        "id": own,
+        "type": manifest.name,
+        "name": manifest.title,
+        "brandColor": manifest.brand_color,
+        "icon": f"{public_url}/integrations/{manifest.name}.svg",
+        "isActive": True,
+        "authenticationType": "oauth" if manifest.authorization_mode() else "basic",
+        # True has the SDK leave the choice of the account type to the portal.
+        "needPreOauthInputs": not _starts_with_consent(manifest),
+        "hasCredential": bool(live),
+        "connectedUserLimitOnDevCred": 0,
+        "connectedUserLimitReached": False,
+        "projectId": project.id,
+        "dateCreated": iso(project.created_at),
+        "dateUpdated": iso(project.created_at),
+        "noPermissionWorkflows": [],
+        "providerData": None,
+        "workflows": [],
+        "configs": [{"id": own, "integrationId": own, "values": _portal_values(manifest)}],
+        "sdkIntegrationConfig": {
+            "oauthInputs": [],
+            "accountTypes": [
+                _account_type(manifest, mode) for mode in manifest.auth_modes.values()
+            ],
+            "authConfigInputs": [],
+            "postOauthInputs": [],
+            "dataSources": {},
+        },
+    }
+
+
+def metadata(manifest: Manifest, *, public_url: str) -> dict[str, Any]:
+    """Return an item of ``GET /sdk/metadata``."""
+    return {
+        "type": manifest.name,
+        "name": manifest.title,
+        "brandColor": manifest.brand_color,
+        "icon": f"{public_url}/integrations/{manifest.name}.svg",
+    }
+
+
+def iso(seconds: float) -> str:
+    """Return a time as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def account_label(connection: Connection) -> str:
+    """Return what a person knows the account by."""
+    account = connection.account
+    return account.get("label") or next(iter(account.values()), "") or connection.account_key
+
+
+def _portal_values(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "accentColor": manifest.brand_color,
+        "paragonLink": False,
+        "description": manifest.description,
+        "overview": manifest.description,
+        "sharedMeta": {"inputs": []},
+        "workflowMeta": {},
+    }
+
+
+def _account_type(manifest: Manifest, mode: AuthMode) -> dict[str, Any]:
+    consents = isinstance(mode, AuthorizationCode)
+    return {
+        "id": mode.name,
+        "scheme": _scheme(mode),
+        "title": mode.title,
+        "accountDescription": mode.title,
+        "description": mode.description,
+        "scopes": [
+            {"name": scope.name, "description": scope.description}
+            for scope in manifest.scopes.available
+            if consents and scope.default
+        ],
+        "oauthParameters": [],
+        "endUserSuppliedValues": [
+            {
+                "id": one.id,
+                "title": one.title,
+                "type": "PASSWORD" if one.secret else "TEXT_NO_VARS",
+                "required": True,
+                "tooltip": one.help,
+                "placeholder": one.example,
+                "regex": one.pattern,
+            }
+            for one in getattr(mode, "fields", ())
+        ],
+        "skipPostOAuthInputs": True,
+    }
+
+
+def _starts_with_consent(manifest: Manifest) -> bool:
+    return isinstance(next(iter(manifest.auth_modes.values())), AuthorizationCode)
+
+
+def _scheme(mode: AuthMode) -> str:
+    match mode:
+        case AuthorizationCode():
+            return "oauth"
+        case ClientCredentials():
+            return "oauth_client_credential"
+        case _:
+            return "api_key"

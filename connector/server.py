@@ -1,0 +1,105 @@
+"""Serve the application with gunicorn's threads.
+
+gunicorn was chosen over faster servers because it hands on the request line as it was sent (an
+encoded slash stays one) and breaks the connection off when a streamed answer ends early, so that
+the caller can tell; granian 2.8 does neither for WSGI.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import gunicorn.glogging
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from connector.app import create_app
+from connector.config import Settings
+from connector.logs import configure
+from connector.runtime import build
+
+_KEEP_ALIVE_SECONDS = 75
+_STOP_SECONDS = 30
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn without its command line: every process builds a runtime of its own."""
+
+    def __init__(self, settings: Settings, announce: str = "") -> None:
+        self._settings = settings
+        self._announce = announce
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Translate our settings into gunicorn's."""
+        settings = self._settings
+        values: dict[str, Any] = {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": settings.workers,
+            "threads": settings.threads,
+            "worker_class": "gthread",
+            "worker_connections": max(1000, 4 * settings.threads),
+            "keepalive": _KEEP_ALIVE_SECONDS,
+            "graceful_timeout": _STOP_SECONDS,
+            "timeout": 120,
+            "backlog": 2048,
+            "reuse_port": True,
+            "limit_request_line": 8190,
+            "limit_request_field_size": 16_380,
+            "forwarded_allow_ips": "*" if settings.trusted_proxies else "127.0.0.1,::1",
+            "accesslog": None,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "proc_name": "heapline",
+            "post_worker_init": _after_worker_start,
+            "worker_exit": _before_worker_exit,
+            "when_ready": self._ready,
+            "logger_class": "connector.server.Logger",
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Build the application, in the worker process."""
+        configure(self._settings.log_level)
+        runtime = build(self._settings, upgrade=False)
+        runtime.start_sweeping()
+        return create_app(runtime)
+
+    def _ready(self, _arbiter: Arbiter) -> None:
+        if self._announce:
+            print(self._announce, flush=True)  # noqa: T201 - the command's own output
+
+
+class Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
+    """gunicorn's own messages, through our formatter: redacted JSON like every other line."""
+
+    def _set_handler(self, log: logging.Logger, *_args: Any, **_kwargs: Any) -> None:
+        log.handlers[:] = []
+        log.propagate = True
+
+
+def _after_worker_start(worker: Any) -> None:
+    """Keep the runtime at hand for the end of the process."""
+    worker.heapline_runtime = worker.app.wsgi().extensions["heapline"]
+
+
+def _before_worker_exit(_arbiter: Arbiter, worker: Any) -> None:
+    """Store what waits when a worker stops in good order."""
+    runtime = getattr(worker, "heapline_runtime", None)
+    if runtime is not None:
+        runtime.close()
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database up to date, and fail with a clear error, before any worker starts.
+
+    Raises
+    ------
+    SetupError
+        If settings, master keys or database cannot be used.
+
+    """
+    build(settings).close()

@@ -1,0 +1,141 @@
+"""The SDK's popup protocol: nonce page, address to go to, polling for the outcome."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
+
+from connector import sdk_protocol as protocol
+from connector.connecting import Wish
+from connector.errors import FieldInvalid, NotFound, OriginNotAllowed
+from connector.manifest import origin_of
+from connector.models import Project, SessionStatus
+from connector.store import users as user_store
+from connector.web.guards import (
+    bind,
+    binding_for,
+    new_binding,
+    project_or_404,
+    runtime,
+    secure_headers,
+    user_claims,
+)
+
+blueprint = Blueprint("connect_sdk", __name__)
+
+
+@blueprint.get("/projects/<project_id>/sdk/actions/oauth-nonce")
+def nonce(project_id: str) -> Response:
+    """Bind the popup's browser to the user and tell the opening page that the popup is here."""
+    project = project_or_404(project_id)
+    claims = user_claims(project_id, request.args.get("userToken", ""))
+    origin = _opener_origin(project)
+    page = make_response(
+        render_template(
+            "connect/nonce.html",
+            connector=runtime().connectors.get(request.args.get("action", "")),
+            project_name=project.name,
+            post_origin=origin,
+        )
+    )
+    return _bound(page, project_id, _user_id(project_id, claims.user_id))
+
+
+@blueprint.get("/v2/projects/<project_id>/sdk/actions/build-oauth")
+def build_oauth(project_id: str) -> Response:
+    """Open a connect session and return the address that the popup goes to."""
+    project, user = project_or_404(project_id), user_claims(project_id).user_id
+    _opener_origin(project)
+    _, link = runtime().connecting.start(project, user, _wish(project_id))
+    return jsonify({"redirectUrl": f"{runtime().settings.public_url}/connect/go/{link}"})
+
+
+@blueprint.get("/projects/<project_id>/sdk/actions/build-oauth")
+def build_oauth_directly(project_id: str) -> Response:
+    """Serve older packages, whose popup comes here without the nonce page before."""
+    project = project_or_404(project_id)
+    user = user_claims(project_id, request.args.get("userToken", "")).user_id
+    _opener_origin(project)
+    session, link = runtime().connecting.start(project, user, _wish(project_id))
+    page = make_response(redirect(f"/connect/go/{link}"))
+    return _bound(page, project_id, session.user_id)
+
+
+@blueprint.get("/projects/<project_id>/sdk/actions/session-id/<key>")
+def outcome(project_id: str, key: str) -> Response:
+    """Tell how a connect session ended; an empty object while it has not."""
+    session = runtime().connecting.poll(project_id, user_claims(project_id).user_id, key)
+    match session.status:
+        case SessionStatus.COMPLETE:
+            return jsonify({"connectCredentialId": session.connection_id})
+        case SessionStatus.FAILED:
+            return jsonify({"error": session.error})
+        case _:
+            return jsonify({})
+
+
+@blueprint.delete("/projects/<project_id>/sdk/actions/session-id/<key>")
+def forget(project_id: str, key: str) -> Response:
+    """Forget a connect session that was polled to its end."""
+    runtime().connecting.forget(project_id, user_claims(project_id).user_id, key)
+    return jsonify({"success": True})
+
+
+def _wish(project_id: str) -> Wish:
+    names = list(runtime().connectors)
+    asked = request.args.get("integrationId") or request.args.get("action", "")
+    connector = protocol.connector_of(project_id, asked, names)
+    if connector is None:
+        raise NotFound
+    options = _json_argument("installOptions")
+    poll_key = request.args.get("oauthMetaKeyId") or request.args.get("sessionId")
+    return Wish(
+        connector=connector,
+        poll_key=poll_key,
+        reconnect_id=options.get("selectedCredentialId") or None,
+        allow_multiple=bool(options.get("allowMultipleCredentials")),
+        external_id=options.get("externalId") or None,
+        opener_origin=request.args.get("originForPostMessage") or None,
+    )
+
+
+def _json_argument(name: str) -> dict[str, Any]:
+    text = request.args.get(name) or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise FieldInvalid(f"{name} must be JSON.", pointer=f"/{name}") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _opener_origin(project: Project) -> str:
+    """Return the origin of the page that opened the popup, which must be one of the project's.
+
+    A link on a stranger's page must not bind a browser: the page that leads here is checked too.
+    """
+    known = {*project.origins, runtime().settings.public_url}
+    origin = request.args.get("originForPostMessage", "")
+    referer = request.headers.get("Referer")
+    if origin not in known or (referer and origin_of(referer) not in known):
+        shown = origin if origin not in known else urlsplit(referer or "").netloc
+        raise OriginNotAllowed(
+            f"The origin {shown!r} is not among the project's allowed origins. Add it on the "
+            "project's SDK page."
+        )
+    return origin
+
+
+def _user_id(project_id: str, external_id: str) -> str:
+    with runtime().database.transaction() as tx:
+        return user_store.ensure(tx, project_id, external_id).id
+
+
+def _bound(page: Response, project_id: str, user_id: str) -> Response:
+    binding = binding_for(project_id, user_id) or new_binding(project_id, user_id)
+    bind(page, project_id, user_id, binding)
+    page.headers["Cache-Control"] = "no-store"
+    page.headers["Referrer-Policy"] = "no-referrer"
+    return secure_headers(page)

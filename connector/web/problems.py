@@ -1,0 +1,123 @@
+"""Errors as HTTP answers: one envelope for every API, and the status of every code."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from connector import errors as e
+from connector.redaction import redact
+
+log = structlog.get_logger(__name__)
+
+#: Every class of the error tree, or a parent of it, has its status here.
+STATUS: dict[type[e.HeaplineError], int] = {
+    e.HeaplineError: 500,
+    e.InputError: 400,
+    e.RequestTooLarge: 413,
+    e.MethodNotAllowed: 405,
+    e.AccessError: 403,
+    e.TokenMissing: 401,
+    e.TokenInvalid: 401,
+    e.TokenExpired: 401,
+    e.ApiKeyInvalid: 401,
+    e.SignInFailed: 401,
+    e.NotFound: 404,
+    e.ConnectError: 400,
+    e.ConnectExpired: 410,
+    e.ConnectForeignBrowser: 403,
+    e.ConnectProviderError: 502,
+    # 404 and 403 suit the npm SDK: the first leaves its user signed in, the second has it read the
+    # connection's status anew (docs.useparagon.com, "Handling errors").
+    e.NotConnected: 404,
+    e.NeedsReauthorisation: 403,
+    e.ConnectionStateError: 409,
+    e.LimitError: 429,
+    e.Overloaded: 503,
+    e.UpstreamError: 502,
+    e.UpstreamTimeout: 504,
+    e.DestinationRefused: 400,
+    e.CredentialRefreshFailed: 503,
+    e.SetupError: 500,
+    e.InternalError: 500,
+}
+
+
+def status_of(error: type[e.HeaplineError]) -> int:
+    """Return the HTTP status of an error class: its own, else its nearest parent's."""
+    return next(STATUS[parent] for parent in error.__mro__ if parent in STATUS)
+
+
+def envelope(error: e.HeaplineError) -> dict[str, Any]:
+    """Return the body of an error answer: message, code, status, meta."""
+    meta = {"requestId": request_id(), "retryable": error.retryable, **redact(error.meta)}
+    return {
+        "message": error.message,
+        "code": error.code,
+        "status": status_of(type(error)),
+        "meta": meta,
+    }
+
+
+def answer(error: e.HeaplineError) -> Response:
+    """Return an error as a JSON answer."""
+    response = jsonify(envelope(error))
+    response.status_code = status_of(type(error))
+    retry_after = error.meta.get("retry_after")
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(float(retry_after))))
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="heapline"'
+    return response
+
+
+def request_id() -> str:
+    """Return the id of the request being answered; the caller's own when it is well formed."""
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-Id", "")
+        well_formed = 8 <= len(given) <= 64 and given.replace("-", "").isalnum()
+        g.request_id = given if well_formed and given.isascii() else uuid.uuid4().hex
+    return str(g.request_id)
+
+
+def from_http(error: HTTPException) -> e.HeaplineError:
+    """Return our error for one of the framework's own."""
+    match error.code:
+        case 404:
+            return e.NotFound()
+        case 405:
+            return e.MethodNotAllowed()
+        case 413:
+            return e.RequestTooLarge()
+        case 415:
+            return e.BodyInvalid("The body must be JSON.")
+        case code if code is not None and 400 <= code < 500:
+            return e.InputError(str(error.description or e.InputError.__doc__))
+        case _:
+            return e.InternalError()
+
+
+def install(app: Flask) -> None:
+    """Answer every error of an API in the envelope; pages render their own."""
+    app.register_error_handler(e.HeaplineError, _known)
+    app.register_error_handler(HTTPException, _framework)
+    app.register_error_handler(Exception, _unknown)
+
+
+def _known(error: e.HeaplineError) -> Response:
+    if status_of(type(error)) >= 500:
+        log.warning("request_failed", code=error.code, message=error.message)
+    return answer(error)
+
+
+def _framework(error: HTTPException) -> Response:
+    return answer(from_http(error))
+
+
+def _unknown(error: Exception) -> Response:
+    log.exception("request_crashed", request_id=request_id())
+    return answer(e.InternalError())

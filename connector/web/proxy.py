@@ -1,0 +1,82 @@
+"""The proxy's route: raw requests of connected users, streamed both ways."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, cast
+
+from flask import Blueprint, Response, request
+
+from connector.errors import HeaderInvalid
+from connector.proxy.call import ProxyRequest
+from connector.web.guards import bearer, runtime
+from connector.web.problems import request_id
+
+blueprint = Blueprint("proxy", __name__)
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_LONGEST_SECONDS = 300.0
+#: Segments of /projects/<id>/sdk/proxy/<connector>/ before the target, with the leading slash's.
+_PREFIX_SEGMENTS = 6
+
+
+@blueprint.route("/projects/<project_id>/sdk/proxy/<connector>", methods=_METHODS)
+@blueprint.route("/projects/<project_id>/sdk/proxy/<connector>/<path:_rest>", methods=_METHODS)
+def forward(project_id: str, connector: str, _rest: str = "") -> Response:
+    """Forward a request for the user whose token came with it."""
+    runtime_ = runtime()
+    claims = runtime_.access.claims(project_id, bearer(), key_checked_later=True)
+    request.max_content_length = None  # the proxy has a cap of its own
+    target, query = _raw_target()
+    answer = runtime_.proxy.forward(
+        claims,
+        ProxyRequest(
+            request_id=request_id(),
+            connector=connector,
+            method=request.method,
+            target=request.headers.get("X-Paragon-Proxy-Url") or target,
+            query=query,
+            headers=list(request.headers.items()),
+            body=cast(BinaryIO, request.stream),
+            body_length=request.content_length,
+            selector=request.headers.get("X-Paragon-Credential"),
+            seconds=_seconds(runtime_.settings.proxy_timeout),
+        ),
+    )
+    response = Response(answer.chunks, status=answer.status, headers=answer.headers)
+    if not any(name.lower() == "content-type" for name, _ in answer.headers):
+        del response.headers["Content-Type"]
+    # What a provider sends must never run as a page of ours.
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Request-Id"] = request_id()
+    response.call_on_close(answer.close)
+    return response
+
+
+def _raw_target() -> tuple[str, str]:
+    """Return the target as the caller encoded it, and the query.
+
+    WSGI's PATH_INFO is decoded, so ``%2F`` could not be told from a slash; servers give the
+    request line beside it.
+    """
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path
+    path, _, query = str(raw).partition("?")
+    if "://" in path and not path.startswith("/"):
+        path = "/" + path.split("://", 1)[1].partition("/")[2]
+    return "/".join(path.split("/")[_PREFIX_SEGMENTS:]), query
+
+
+def _seconds(default: int) -> float:
+    text = request.headers.get("X-Heapline-Timeout")
+    if text is None:
+        return float(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= _LONGEST_SECONDS:
+        raise HeaderInvalid(
+            f"X-Heapline-Timeout must be seconds from 0.1 to {_LONGEST_SECONDS:g}.",
+            header="X-Heapline-Timeout",
+        )
+    return seconds

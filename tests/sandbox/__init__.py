@@ -1,0 +1,1 @@
+"""The sandbox against Heap's published examples, limits and texts."""
