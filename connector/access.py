@@ -116,9 +116,7 @@ class Access:
         """
         unknown = [scope for scope in scopes if scope not in SCOPES]
         if unknown or not scopes:
-            raise FieldInvalid(
-                f"Scopes must be among {', '.join(SCOPES)}.", pointer="/scopes"
-            )
+            raise FieldInvalid(f"Scopes must be among {', '.join(SCOPES)}.", pointer="/scopes")
         text = new_api_key()
         with self._database.transaction() as tx:
             key = key_store.add_api_key(tx, project_id, name, digest(text), scopes)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import structlog
 from flask import Flask, Response, request, send_from_directory
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from connector import assets
 from connector.runtime import Runtime
 from connector.web import connect, connect_sdk, guards, health, portal, problems, proxy, sdk
 
@@ -19,8 +18,8 @@ _PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint)
 
 def create_app(runtime: Runtime) -> Flask:
     """Build the application around a runtime."""
-    app = Flask(__name__, static_folder=None, template_folder=str(template_folder()))
-    app.static_folder = str(Path(__file__).parent / "web" / "static")
+    app = Flask(__name__, static_folder=None, template_folder=str(assets.template_folder()))
+    app.static_folder = str(assets.STATIC_FOLDER)
     app.add_url_rule("/static/<path:filename>", "static", _static)
     settings = runtime.settings
     app.config.update(
@@ -36,19 +35,12 @@ def create_app(runtime: Runtime) -> Flask:
     # Addresses within the proxy's paths must arrive as they were sent.
     app.url_map.merge_slashes = False
     app.extensions[guards.EXTENSION] = runtime
-    app.jinja_env.globals["asset"] = guards.asset
+    app.jinja_env.globals["asset"] = assets.asset
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     _install(app)
     return app
-
-
-def template_folder() -> Path:
-    """Return the folder of the templates, in a checkout or in an installed package."""
-    here = Path(__file__).parent
-    installed = here / "templates"
-    return installed if installed.is_dir() else here.parent / "templates"
 
 
 def _install(app: Flask) -> None:
@@ -66,8 +58,8 @@ def _install(app: Flask) -> None:
 
 def _static(filename: str) -> Response:
     """Serve a built file; one asked for with its content's hash never changes."""
-    max_age = 31_536_000 if "v" in request.args else 0
-    return send_from_directory(Path(__file__).parent / "web" / "static", filename, max_age=max_age)
+    max_age = assets.HASHED_MAX_AGE if "v" in request.args else 0
+    return send_from_directory(assets.STATIC_FOLDER, filename, max_age=max_age)
 
 
 def _bind_log() -> None:

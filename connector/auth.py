@@ -140,9 +140,7 @@ class TokenClient:
         token = self._fetch(session, mode, app.client_id, app.client_secret, {}, body)
         if token.refresh_token is not None:
             return token
-        return Token(
-            token.access_token, refresh_token, token.expires_at, token.scope, token.answer
-        )
+        return Token(token.access_token, refresh_token, token.expires_at, token.scope, token.answer)
 
     def client_credentials(
         self, mode: ClientCredentials, values: Mapping[str, str], route: Route
@@ -202,7 +200,9 @@ class TokenClient:
             options["include_client_id"] = False
         else:
             options |= {"client_secret": client_secret, "include_client_id": True}
-        session.register_compliance_hook("access_token_request", _shaped(mode.token_body, body))
+        session.register_compliance_hook(  # type: ignore[call-overload] # unknown to the stubs
+            "access_token_request", _shaped(mode.token_body, body)
+        )
         session.register_compliance_hook("access_token_response", _check_status)
         try:
             answer = session.fetch_token(mode.token_url, timeout=TOKEN_SECONDS, **options)
@@ -211,7 +211,9 @@ class TokenClient:
         except requests.RequestException as error:
             _raise_unreachable(error)
         except ValueError as error:
-            raise GrantRefused("The provider's token answer has a field that is no number.") from error
+            raise GrantRefused(
+                "The provider's token answer has a field that is no number."
+            ) from error
         return _token(answer)
 
 

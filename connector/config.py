@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,7 +87,8 @@ class Settings:
     )  # fmt: skip
     public_url: str = _setting(
         "HEAPLINE_PUBLIC_URL", _origin, "http://127.0.0.1:8700",
-        "The address that browsers reach this server by. Must be https in production.",
+        "The address that browsers reach this server by. Must be https in production. "
+        "Blank means http at the address and port it listens on.",
     )  # fmt: skip
     host: str = _setting("HEAPLINE_HOST", _text, "127.0.0.1", "Address to listen on.")
     port: int = _setting("HEAPLINE_PORT", _port, 8700, "Port to listen on.")
@@ -183,7 +184,10 @@ def load(environ: Mapping[str, str]) -> Settings:
     if faults:
         text = "; ".join(f"{fault['setting']}: {fault['problem']}" for fault in faults)
         raise SettingInvalid(f"Settings cannot be used: {text}", faults=faults)
-    return Settings(**values)
+    settings = Settings(**values)
+    if "public_url" not in values:
+        return replace(settings, public_url=_local_url(settings.host, settings.port))
+    return settings
 
 
 def unknown_settings(environ: Mapping[str, str]) -> dict[str, str | None]:
@@ -195,6 +199,12 @@ def unknown_settings(environ: Mapping[str, str]) -> dict[str, str | None]:
         name: next(iter(difflib.get_close_matches(name, known, 1)), None)
         for name in sorted(unknown)
     }
+
+
+def _local_url(host: str, port: int) -> str:
+    """Return the address that a browser on this machine reaches the server by."""
+    name = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def _raw(environ: Mapping[str, str], name: str) -> str | None:

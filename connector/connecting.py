@@ -575,9 +575,7 @@ def _checked_fields(mode: KeyMode, values: Mapping[str, str]) -> dict[str, str]:
         if not value:
             raise FieldInvalid(f"{one.title} is required.", pointer=f"/{one.id}")
         if not re.fullmatch(one.pattern, value):
-            raise FieldInvalid(
-                f"{one.title} does not look right. {one.help}", pointer=f"/{one.id}"
-            )
+            raise FieldInvalid(f"{one.title} does not look right. {one.help}", pointer=f"/{one.id}")
         filled[one.id] = value
     return filled
 

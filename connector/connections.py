@@ -68,9 +68,7 @@ class Connections:
             If a given connection was to be renewed and this is another account.
 
         """
-        found = store.find_account(
-            tx, project_id, user_id, account.connector, account.account_key
-        )
+        found = store.find_account(tx, project_id, user_id, account.connector, account.account_key)
         if reconnect_id is not None and (found is None or found.id != reconnect_id):
             raise ConnectWrongAccount
         now = time.time()
@@ -158,11 +156,12 @@ class Connections:
 
         """
         with self._database.transaction() as tx:
+            logged = request_store.remove_user(tx, project_id, external_id)
             user = user_store.find(tx, project_id, external_id)
-            if user is None:
+            if user is None and not logged:
                 raise NotFound
-            request_store.remove_user(tx, project_id, external_id)
-            user_store.remove(tx, project_id, user.id)
+            if user is not None:
+                user_store.remove(tx, project_id, user.id)
         log.info("user_deleted", project=project_id)
 
     def set_meta(self, project_id: str, external_id: str, meta: Mapping[str, Any]) -> User:
@@ -178,7 +177,5 @@ class Connections:
                 self._end(tx, other, "Another account was connected in its place.")
 
     def _end(self, tx: Transaction, connection: Connection, reason: str) -> None:
-        store.set_status(
-            tx, connection.project_id, connection.id, Status.DISCONNECTED, reason
-        )
+        store.set_status(tx, connection.project_id, connection.id, Status.DISCONNECTED, reason)
         store.delete_credential(tx, connection.project_id, connection.id)

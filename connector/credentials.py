@@ -27,7 +27,13 @@ from connector.errors import (
     NotConnected,
     UpstreamError,
 )
-from connector.manifest import AccountOnly, AuthMode, AuthorizationCode, ClientCredentials, StaticKey
+from connector.manifest import (
+    AccountOnly,
+    AuthMode,
+    AuthorizationCode,
+    ClientCredentials,
+    StaticKey,
+)
 from connector.models import Connection, CredentialRow, Status
 from connector.redaction import remember
 from connector.sealing import CREDENTIALS, Sealer
@@ -89,9 +95,7 @@ NOTHING = UsableCredential(0, None)
 class Credentials:
     """Opens and renews the credentials of connections."""
 
-    def __init__(
-        self, database: Database, sealer: Sealer, tokens: TokenClient, apps: Apps
-    ) -> None:
+    def __init__(self, database: Database, sealer: Sealer, tokens: TokenClient, apps: Apps) -> None:
         self._database = database
         self._sealer = sealer
         self._tokens = tokens
@@ -171,9 +175,7 @@ class Credentials:
                 self._cache.move_to_end(row.connection_id)
                 return cached[1]
         with self._database.reading() as tx:
-            text = self._sealer.open(
-                tx, CREDENTIALS, row.project_id, row.connection_id, row.sealed
-            )
+            text = self._sealer.open(tx, CREDENTIALS, row.project_id, row.connection_id, row.sealed)
         secret = Secret.from_json(text)
         with self._lock:
             self._cache[row.connection_id] = (row.version, secret)
@@ -192,7 +194,7 @@ class Credentials:
     ) -> UsableCredential | None:
         """Renew under the lease; nothing when someone else holds it or it is too early to retry."""
         if not row.refreshable:
-            raise self._mark(connection, row, _why_not_renewable(connection, rejected))
+            raise self._mark(connection, row, _why_not_renewable(rejected))
         now = time.time()
         if now < row.retry_at:
             if row.version == rejected or _expired(row):
@@ -376,7 +378,7 @@ def _injection(mode: AuthMode, secret: Secret) -> tuple[str, str, str] | None:
     return mode.inject.place, mode.inject.name, value
 
 
-def _why_not_renewable(connection: Connection, rejected: int | None) -> str:
+def _why_not_renewable(rejected: int | None) -> str:
     if rejected is not None:
         return "The provider no longer accepts its token."
     return "Its token has expired and cannot be renewed."

@@ -93,7 +93,7 @@ class Outbound:
             response = pool.urlopen(
                 request.method,
                 target,
-                body=request.body,  # type: ignore[arg-type] - any iterable of bytes is taken
+                body=request.body,
                 headers=headers,
                 retries=False,
                 redirect=False,
@@ -165,7 +165,7 @@ class UpstreamResponse:
         """Read a short rest so that the connection can serve again; close it otherwise."""
         length = self._response.headers.get("Content-Length", "0")
         with contextlib.suppress(UpstreamError):
-            if length.isdigit() and int(length) <= most and not self._response.chunked:  # type: ignore[attr-defined]
+            if length.isdigit() and int(length) <= most and not self._response.chunked:
                 for _ in self.chunks():
                     pass
         self.close()

@@ -61,10 +61,8 @@ def redact_text(text: str) -> str:
 
 def redact(value: Any, depth: int = 0) -> Any:
     """Return a copy of plain data with secrets masked by key name, shape and value."""
-    if isinstance(value, str):
-        return redact_text(value)
     if isinstance(value, bytes):
-        return redact_text(value.decode("utf-8", "replace"))
+        value = value.decode("utf-8", "replace")
     if depth > _DEEPEST:
         return MASK
     if isinstance(value, Mapping):
@@ -74,7 +72,7 @@ def redact(value: Any, depth: int = 0) -> Any:
             else redact(val, depth + 1)
             for key, val in value.items()
         }
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return [redact(item, depth + 1) for item in value]
     if value is None or isinstance(value, int | float | bool):
         return value

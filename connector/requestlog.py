@@ -77,9 +77,7 @@ class RequestLog:
         # Not in __init__: a process that forks later must start the thread in the child.
         with self._start_lock:
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="request-log", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:

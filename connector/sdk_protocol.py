@@ -95,9 +95,7 @@ def _integration_state(
     }
 
 
-def credential(
-    connection: Connection, configurations: Sequence[Configuration]
-) -> dict[str, Any]:
+def credential(connection: Connection, configurations: Sequence[Configuration]) -> dict[str, Any]:
     """Return a connection as the SDK's credential; never a secret."""
     return {
         "id": connection.id,

@@ -252,8 +252,6 @@ def _sealed_rows(database: Database, column: SealedColumn) -> list[tuple[str, st
     owner = table.c.project_id if "project_id" in table.c else literal(store.SYSTEM)
     with database.reading() as tx:
         rows = tx.execute(
-            select(owner, table.c[column.row_id], sealed).where(
-                sealed.is_not(None), sealed != ""
-            )
+            select(owner, table.c[column.row_id], sealed).where(sealed.is_not(None), sealed != "")
         )
         return [(row[0], row[1], row[2]) for row in rows]

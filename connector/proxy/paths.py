@@ -51,7 +51,9 @@ def resolve(manifest: Manifest, region: Region, method: str, raw: str, query: st
         raise PathInvalid("The path holds a % that is not followed by two hexadecimal digits.")
     absolute = _ABSOLUTE.match(path)
     if absolute:
-        url, relative = _absolute(region, absolute.group(1), absolute.group(2), path[absolute.end() :])
+        url, relative = _absolute(
+            region, absolute.group(1), absolute.group(2), path[absolute.end() :]
+        )
     else:
         url, relative = "", "/" + path.lstrip("/")
         if path.startswith("//"):
@@ -69,7 +71,9 @@ def resolve(manifest: Manifest, region: Region, method: str, raw: str, query: st
 def allowed(region: Region, url: str) -> bool:
     """Say whether an absolute address is https on a host that the manifest allows."""
     parts = urlsplit(url)
-    return parts.scheme == "https" and "@" not in parts.netloc and _host(url) in region.allowed_hosts
+    return (
+        parts.scheme == "https" and "@" not in parts.netloc and _host(url) in region.allowed_hosts
+    )
 
 
 def _absolute(region: Region, scheme: str, netloc: str, rest: str) -> tuple[str, str]:

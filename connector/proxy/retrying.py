@@ -40,9 +40,7 @@ def after_error(error: UpstreamError, repeat: Repeat) -> bool:
     return error.retryable and repeat.free
 
 
-def after_status(
-    status: int, retry_after: float | None, repeat: Repeat, rules: RetryRules
-) -> bool:
+def after_status(status: int, retry_after: float | None, repeat: Repeat, rules: RetryRules) -> bool:
     """Say whether to try again after this answer."""
     if status not in rules.statuses or not repeat.replayable:
         return False

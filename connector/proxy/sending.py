@@ -97,7 +97,9 @@ class Sender:
         call.row = self.credentials.current(call.connection)
         return True
 
-    def _attempt(self, call: Call, credential: UsableCredential) -> UpstreamResponse | UpstreamError:
+    def _attempt(
+        self, call: Call, credential: UsableCredential
+    ) -> UpstreamResponse | UpstreamError:
         began = time.perf_counter()
         try:
             outcome: UpstreamResponse | UpstreamError = self._once(call, credential)

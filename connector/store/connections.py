@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
@@ -233,9 +232,7 @@ def delete_credential(tx: Transaction, project_id: str, connection_id: str) -> N
     )
 
 
-def take_lease(
-    tx: Transaction, row: CredentialRow, owner: str, now: float, until: float
-) -> bool:
+def take_lease(tx: Transaction, row: CredentialRow, owner: str, now: float, until: float) -> bool:
     """Take the lease on a credential of a known version; say whether we have it."""
     done = tx.execute(
         update(credentials)
@@ -348,8 +345,7 @@ _COLUMNS = [column.name for column in connections.c]
 
 
 def _connection(row: Row[Any]) -> Connection:
-    values: Mapping[str, Any] = row._mapping
-    known = {name: values[name] for name in _COLUMNS}
+    known: dict[str, Any] = {name: row._mapping[name] for name in _COLUMNS}
     known["scopes"] = tuple(known["scopes"])
     known["status"] = Status(known["status"])
     return Connection(**known)

@@ -208,9 +208,7 @@ def retire_data_keys(tx: Transaction, project_id: str, keep: str) -> None:
 def delete_data_key(tx: Transaction, key_id: str, retired_before: float) -> bool:
     """Delete a data key retired before a time; say whether it was."""
     done = tx.execute(
-        data_keys.delete().where(
-            data_keys.c.id == key_id, data_keys.c.retired_at < retired_before
-        )
+        data_keys.delete().where(data_keys.c.id == key_id, data_keys.c.retired_at < retired_before)
     )
     return done.rowcount == 1
 

@@ -10,9 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from connector.database import Transaction
 from connector.tables import rate_windows
 
-_READ = select(
-    rate_windows.c.slices, rate_windows.c.blocked_until
-).where(rate_windows.c.key == bindparam("key"))
+_READ = select(rate_windows.c.slices, rate_windows.c.blocked_until).where(
+    rate_windows.c.key == bindparam("key")
+)
 
 
 def _upsert(dialect: object) -> object:

@@ -53,9 +53,7 @@ def of_operator(tx: Transaction, operator_id: str) -> list[Project]:
 def rename(tx: Transaction, project_id: str, name: str, origins: Sequence[str]) -> None:
     """Set the name and the allowed origins."""
     tx.execute(
-        update(projects)
-        .where(projects.c.id == project_id)
-        .values(name=name, origins=list(origins))
+        update(projects).where(projects.c.id == project_id).values(name=name, origins=list(origins))
     )
 
 
@@ -92,9 +90,7 @@ def operator_by_session(tx: Transaction, session_key: str) -> Operator | None:
     return Operator(**row._mapping) if row else None
 
 
-def set_password(
-    tx: Transaction, operator_id: str, password_hash: str, session_key: str
-) -> None:
+def set_password(tx: Transaction, operator_id: str, password_hash: str, session_key: str) -> None:
     """Replace the password and end every session."""
     tx.execute(
         update(operators)
@@ -118,9 +114,7 @@ def add_member(tx: Transaction, project_id: str, operator_id: str) -> None:
     tx.execute(insert(memberships).values(project_id=project_id, operator_id=operator_id))
 
 
-def app_credentials_of(
-    tx: Transaction, project_id: str, connector: str
-) -> AppCredentials | None:
+def app_credentials_of(tx: Transaction, project_id: str, connector: str) -> AppCredentials | None:
     """Return what the project set for a connector, if it set anything."""
     row = tx.execute(
         select(app_credentials).where(

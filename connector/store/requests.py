@@ -41,22 +41,20 @@ def page(
     if connection_id is not None:
         query = query.where(request_log.c.connection_id == connection_id)
     if failed:
-        query = query.where(
-            (request_log.c.status >= 400) | request_log.c.error_code.is_not(None)
-        )
+        query = query.where((request_log.c.status >= 400) | request_log.c.error_code.is_not(None))
     if before is not None:
         query = query.where(request_log.c.id < before)
     rows = tx.execute(query.order_by(request_log.c.id.desc()).limit(limit))
     return [_entry(row) for row in rows]
 
 
-def remove_user(tx: Transaction, project_id: str, user: str) -> None:
-    """Delete every entry of a user."""
-    tx.execute(
+def remove_user(tx: Transaction, project_id: str, user: str) -> int:
+    """Delete every entry of a user; return how many there were."""
+    return tx.execute(
         delete(request_log).where(
             request_log.c.project_id == project_id, request_log.c.user == user
         )
-    )
+    ).rowcount
 
 
 def prune(tx: Transaction, before: float, limit: int) -> int:

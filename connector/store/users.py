@@ -115,9 +115,7 @@ def count(tx: Transaction, project_id: str) -> int:
 
 def remove(tx: Transaction, project_id: str, user_id: str) -> bool:
     """Delete a user with everything that hangs on them; say whether there was one."""
-    done = tx.execute(
-        delete(users).where(users.c.project_id == project_id, users.c.id == user_id)
-    )
+    done = tx.execute(delete(users).where(users.c.project_id == project_id, users.c.id == user_id))
     return done.rowcount == 1
 
 

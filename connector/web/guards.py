@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from flask import Flask, Response, current_app, request
@@ -24,7 +22,9 @@ _SDK_HEADERS = (
     "x-paragon-use-raw-response, x-heapline-timeout, x-request-id, idempotency-key"
 )
 _SDK_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_EXPOSED = "x-request-id, x-heapline-attempts, x-heapline-upstream-ms, x-heapline-total-ms, retry-after"
+_EXPOSED = (
+    "x-request-id, x-heapline-attempts, x-heapline-upstream-ms, x-heapline-total-ms, retry-after"
+)
 _BINDING_COOKIE = "heapline-connect-"
 _BINDING_SECONDS = 3600
 _CSP = (
@@ -116,7 +116,9 @@ def allow_origins(app: Flask) -> None:
         asked = request.headers.get("Access-Control-Request-Headers", "")
         response = Response(status=204)
         response.headers["Access-Control-Allow-Methods"] = _SDK_METHODS
-        response.headers["Access-Control-Allow-Headers"] = ", ".join(filter(None, (_SDK_HEADERS, asked)))
+        response.headers["Access-Control-Allow-Headers"] = ", ".join(
+            filter(None, (_SDK_HEADERS, asked))
+        )
         response.headers["Access-Control-Max-Age"] = "600"
         return response
 
@@ -185,24 +187,6 @@ def bind(response: Response, project_id: str, user_id: str, binding: str) -> Non
 def new_binding(project_id: str, user_id: str) -> str:
     """Make a binding to a project's user."""
     return runtime().connecting.new_binding(_session_key(project_id, user_id))
-
-
-def asset(name: str) -> str:
-    """Return the address of a built front-end file, with its content's hash as the query.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the front end was not built, which `pip install` does.
-
-    """
-    file = Path(current_app.static_folder or "") / "dist" / name
-    return f"/static/dist/{name}?v={_content_hash(file, file.stat().st_mtime_ns)}"
-
-
-@functools.lru_cache(maxsize=256)
-def _content_hash(file: Path, _stamp: int) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def _is_sdk_route() -> bool:

@@ -33,8 +33,10 @@ def icon(connector: str) -> Response:
     if manifest is None:
         raise NotFound
     file = Path(current_app.static_folder or "") / "dist" / "connectors" / f"{manifest.name}.svg"
-    drawing = file.read_text(encoding="utf-8") if file.is_file() else _letter(
-        manifest.title, manifest.brand_color
+    drawing = (
+        file.read_text(encoding="utf-8")
+        if file.is_file()
+        else _letter(manifest.title, manifest.brand_color)
     )
     response = Response(drawing, mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=3600"

@@ -119,5 +119,5 @@ def _framework(error: HTTPException) -> Response:
 
 
 def _unknown(error: Exception) -> Response:
-    log.exception("request_crashed", request_id=request_id())
+    log.error("request_crashed", request_id=request_id(), exc_info=error)
     return answer(e.InternalError())

@@ -74,7 +74,9 @@ def uninstall(project_id: str, integration: str) -> Response:
     with runtime().database.reading() as tx:
         connections = connection_store.of_user(tx, project_id, user.id, name)
     selector = request.headers.get("X-Paragon-Credential")
-    chosen = [selected([(one, None) for one in connections], selector)[0]] if selector else connections
+    chosen = (
+        [selected([(one, None) for one in connections], selector)[0]] if selector else connections
+    )
     for connection in chosen:
         runtime().connections.disconnect(project_id, connection.id, "Disconnected by the user.")
     return jsonify({"success": True})

@@ -1,0 +1,5 @@
+"""Run the command line: `python -m connector`."""
+
+from connector.cli import main
+
+main()
