@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import OrderedDict
@@ -42,8 +43,6 @@ SCOPES = {
 SHORTEST_PASSWORD = 12
 _CACHED_TOKENS = 10_000
 _TOUCH_SECONDS = 60.0
-#: Compared against when there is no such operator, so that both cases take the same time.
-_NO_HASH = generate_password_hash("no operator has this password")
 
 
 class Access:
@@ -64,7 +63,7 @@ class Access:
         Raises
         ------
         NotFound
-            If there is no such project.
+            If the token is another project's; whether this one exists is not told.
         TokenInvalid, TokenExpired
             If the token does not hold.
 
@@ -77,8 +76,6 @@ class Access:
                 tx, project_id, cached.signing_key_id
             ):
                 return cached
-            if project_store.find(tx, project_id) is None:
-                raise NotFound
             keys = key_store.signing_keys_of(tx, project_id, active=True)
         claims = verify(token, project_id, [SigningKey(key.id, key.public_pem) for key in keys])
         self._remember(project_id, token, claims)
@@ -161,7 +158,7 @@ class Access:
                 raise SignInThrottled
         with self._database.reading() as tx:
             operator = project_store.find_operator(tx, address)
-        hashed = operator.password_hash if operator else _NO_HASH
+        hashed = operator.password_hash if operator else _hash_of_nobody()
         if not check_password_hash(hashed, password) or operator is None:
             raise SignInFailed
         return operator
@@ -198,6 +195,12 @@ class Access:
             self._tokens[project_id, token] = claims
             while len(self._tokens) > _CACHED_TOKENS:
                 self._tokens.popitem(last=False)
+
+
+@functools.cache
+def _hash_of_nobody() -> str:
+    """Return a hash to compare with when there is no such operator: both cases take as long."""
+    return generate_password_hash(new_secret())
 
 
 def normal_email(email: str) -> str:

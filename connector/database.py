@@ -100,8 +100,9 @@ def _engine(url: str, pool_size: int) -> Engine:
         case "sqlite":
             return _sqlite_engine(url, parsed.database, pool_size)
         case "postgresql":
+            # Servers allow 100 connections by default; a few processes must fit in.
             return sqlalchemy.create_engine(
-                url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+                url, pool_size=min(pool_size, 8), max_overflow=12, pool_pre_ping=True
             )
         case other:
             raise DatabaseUnusable(

@@ -45,7 +45,7 @@ class HeaplineError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None, **meta: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = message or " ".join((type(self).__doc__ or "").split())
         #: What a program can act on; JSON values only, never a secret.
         self.meta: Mapping[str, Any] = {key: val for key, val in meta.items() if val is not None}
         super().__init__(self.message)
@@ -112,7 +112,7 @@ class TokenMissing(AccessError):
 
 
 class TokenInvalid(AccessError):
-    """The token was not signed by an active key of this project."""
+    """No active key of this project signed the token. Check project id and signing keys."""
 
     code = "token_invalid"
 

@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connector.errors import FieldInvalid, TokenExpired, TokenInvalid
+from connector.errors import FieldInvalid, NotFound, TokenExpired, TokenInvalid
 
 ALGORITHM = "RS256"
 LEEWAY_SECONDS = 30
@@ -26,6 +26,7 @@ LONGEST_TOKEN = 8192
 LONGEST_USER_ID = 255
 SMALLEST_KEY_BITS = 2048
 API_KEY_PREFIX = "hlk_"
+_AUDIENCES = ("heapline/", "useparagon.com/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def sign(private_pem: str, project_id: str, user_id: str, lifetime_seconds: int 
 
 def audiences(project_id: str) -> tuple[str, str]:
     """Return the audiences that a token may name: ours, and the one the npm SDK's docs show."""
-    return f"heapline/{project_id}", f"useparagon.com/{project_id}"
+    ours, usual = _AUDIENCES
+    return f"{ours}{project_id}", f"{usual}{project_id}"
 
 
 def verify(token: str, project_id: str, keys: Sequence[SigningKey]) -> UserClaims:
@@ -114,22 +116,21 @@ def verify(token: str, project_id: str, keys: Sequence[SigningKey]) -> UserClaim
     ------
     TokenExpired
         If the signature is right and the time is over.
+    NotFound
+        If it names another project as its audience: to its bearer this one does not exist.
     TokenInvalid
         In every other case, with the reason in words that help the one who signs.
 
     """
     if len(token) > LONGEST_TOKEN:
         raise TokenInvalid(f"The token is longer than {LONGEST_TOKEN} characters.")
-    if not keys:
-        raise TokenInvalid(
-            "This project has no active signing key yet. Make one on the SDK page or with "
-            "`heapline signing-keys new`."
-        )
     for key in keys:
         try:
             return _verify_with(token, project_id, key)
         except jwt.InvalidSignatureError:
             continue
+    if _names_other_project(token, project_id):
+        raise NotFound
     raise TokenInvalid
 
 
@@ -163,6 +164,17 @@ def _check_audience(audience: object, project_id: str) -> None:
         raise TokenInvalid(
             f"The claim aud must be {audiences(project_id)[0]!r} or {audiences(project_id)[1]!r}."
         )
+
+
+def _names_other_project(token: str, project_id: str) -> bool:
+    """Say whether an unverified token was made for another project."""
+    try:
+        audience = jwt.decode(token, options={"verify_signature": False}).get("aud")
+    except jwt.InvalidTokenError:
+        return False
+    named = [audience] if isinstance(audience, str) else audience
+    projects = [str(one) for one in named or [] if str(one).startswith(_AUDIENCES)]
+    return bool(projects) and not set(projects) & set(audiences(project_id))
 
 
 def _reason(error: jwt.InvalidTokenError) -> str:
