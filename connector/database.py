@@ -15,9 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from connector.errors import DatabaseUnusable
+from connector.errors import DatabaseUnusable, Overloaded
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: Any constant number: the advisory lock that keeps two servers from migrating at once.
@@ -44,8 +45,16 @@ class Database:
 
         One that is not durable may be lost when the machine loses power (never when a process is
         killed); it does not wait for the disk.
+
+        Raises
+        ------
+        Overloaded
+            If other writers hold the database for too long.
+        DatabaseUnusable
+            If it cannot be reached, is full or read-only.
+
         """
-        with self.engine.connect() as connection:
+        with _translated(self.engine), self.engine.connect() as connection:
             tx = connection.execution_options(heapline_writes=True, heapline_durable=durable)
             with tx.begin():
                 if not durable and self.dialect == "postgresql":
@@ -54,8 +63,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """Open a transaction that only reads; on SQLite it waits for no writer."""
-        with self.engine.connect() as tx, tx.begin():
+        """Open a transaction that only reads; on SQLite it waits for no writer.
+
+        Raises as :meth:`transaction` does.
+        """
+        with _translated(self.engine), self.engine.connect() as tx, tx.begin():
             yield tx
 
     def upgrade(self) -> None:
@@ -67,20 +79,14 @@ class Database:
             If the database cannot be opened, or is newer than this program.
 
         """
-        try:
-            with self.engine.connect() as tx:
-                _migrate(tx)
-        except DBAPIError as error:
-            raise DatabaseUnusable(_why(error, self.engine)) from error
+        with _translated(self.engine), self.engine.connect() as tx:
+            _migrate(tx)
 
     def revisions(self) -> tuple[str | None, str | None]:
         """Return the revision the database is at and the one this program wants."""
         script = ScriptDirectory(str(MIGRATIONS))
-        try:
-            with self.engine.connect() as tx:
-                current = MigrationContext.configure(tx).get_current_revision()
-        except DBAPIError as error:
-            raise DatabaseUnusable(_why(error, self.engine)) from error
+        with _translated(self.engine), self.engine.connect() as tx:
+            current = MigrationContext.configure(tx).get_current_revision()
         return current, script.get_current_head()
 
     def close(self) -> None:
@@ -113,7 +119,8 @@ def _engine(url: str, pool_size: int) -> Engine:
 def _sqlite_engine(url: str, file: str | None, pool_size: int) -> Engine:
     if not file or file == ":memory:":
         raise DatabaseUnusable("SQLite needs a file: threads and processes share it.")
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    if not file.startswith("file:"):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
     engine = sqlalchemy.create_engine(
         url,
         pool_size=pool_size,
@@ -164,6 +171,19 @@ def _migrate(tx: Transaction) -> None:
         )
     command.upgrade(config, "head")
     tx.commit()
+
+
+@contextmanager
+def _translated(engine: Engine) -> Iterator[None]:
+    """Turn what drivers raise when the database does not work into our errors."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise Overloaded from error
+    except OperationalError as error:
+        if "database is locked" in str(error.orig):
+            raise Overloaded from error
+        raise DatabaseUnusable(_why(error, engine)) from error
 
 
 def _why(error: DBAPIError, engine: Engine) -> str:

@@ -43,6 +43,7 @@ STATUS: dict[type[e.HeaplineError], int] = {
     e.DestinationRefused: 400,
     e.CredentialRefreshFailed: 503,
     e.SetupError: 500,
+    e.DatabaseUnusable: 503,
     e.InternalError: 500,
 }
 

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 
 from connector.config import Settings
 from connector.database import Database
-from connector.errors import DatabaseUnusable
+from connector.errors import DatabaseUnusable, Overloaded
 from connector.models import (
     ConnectAttempt,
     Connection,
@@ -344,3 +344,27 @@ def test_the_request_log_pages_backwards_and_is_pruned(database: Database) -> No
         assert request_store.prune(tx, now - 95, 3) == 3
         assert request_store.prune(tx, now - 95, 3) == 2
         assert request_store.prune(tx, now - 95, 3) == 0
+
+
+def test_a_database_that_stays_locked_is_told_as_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.database._BUSY_SECONDS", 0.1)
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    holder, other = Database(url), Database(url)
+    holder.upgrade()
+    with holder.transaction(), pytest.raises(Overloaded), other.transaction():
+        pass
+    holder.close()
+    other.close()
+
+
+def test_a_read_only_database_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    database = Database(f"sqlite:///{file}")
+    database.upgrade()
+    database.close()
+    readonly = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(DatabaseUnusable, match="readonly"), readonly.transaction() as tx:
+        project_store.create(tx, "Acme", [])
+    readonly.close()

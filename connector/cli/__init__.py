@@ -1,0 +1,5 @@
+"""The command line: `heapline`."""
+
+from connector.cli.root import main
+
+__all__ = ["main"]

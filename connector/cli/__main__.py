@@ -1,0 +1,5 @@
+"""Run the command line: `python -m connector.cli`."""
+
+from connector.cli import main
+
+main()
