@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
+from werkzeug.exceptions import HTTPException
 from wtforms import PasswordField, StringField
 from wtforms.validators import DataRequired
 
@@ -19,7 +20,7 @@ from connector.errors import (
     HeaplineError,
 )
 from connector.manifest import AuthMode, AuthorizationCode, KeyMode, Manifest, origin_of
-from connector.models import Connection, ConnectSession, Project
+from connector.models import Connection, ConnectSession, Project, User
 from connector.outbound import rerouted
 from connector.sdk_protocol import account_label, integration_id
 from connector.web import problems
@@ -54,21 +55,21 @@ def go(link: str) -> Response:
 @blueprint.get("/link/<link>")
 def start(link: str) -> Response:
     """Show who wants to connect to what, and the ways to do so."""
-    session, project, _ = runtime().connecting.by_link(link)
-    return _start_page(link, session, project, {})
+    session, project, user = runtime().connecting.by_link(link)
+    return _start_page(link, session, project, user, {})
 
 
 @blueprint.post("/link/<link>")
 def choose(link: str) -> Response:
     """Begin at the provider, or connect by the keys that were filled in."""
-    session, project, _ = runtime().connecting.by_link(link)
+    session, project, user = runtime().connecting.by_link(link)
     manifest = runtime().apps.connector(session.connector)
     mode = manifest.auth_modes.get(request.args.get("mode", ""))
     if mode is None:
-        return _start_page(link, session, project, {})
+        return _start_page(link, session, project, user, {})
     form = _form(mode)
     if not form.validate_on_submit():
-        return _start_page(link, session, project, {mode.name: form})
+        return _start_page(link, session, project, user, {mode.name: form})
     if isinstance(mode, AuthorizationCode):
         binding = binding_for(session.project_id, session.user_id)
         binding = binding or new_binding(session.project_id, session.user_id)
@@ -77,7 +78,7 @@ def choose(link: str) -> Response:
         connection = runtime().connecting.connect_with_keys(session, mode.name, form.data)
     except (FieldInvalid, ConnectKeysRefused) as error:
         _put_error(form, mode, error)
-        return _start_page(link, session, project, {mode.name: form})
+        return _start_page(link, session, project, user, {mode.name: form})
     return _done(session, connection)
 
 
@@ -139,6 +140,12 @@ def problem(error: HeaplineError) -> Response:
     return _private(page)
 
 
+@blueprint.errorhandler(HTTPException)
+def refused(error: HTTPException) -> Response:
+    """Show the framework's own refusals, such as a form without its token, as a page as well."""
+    return problem(problems.from_http(error))
+
+
 def _to_provider(session: ConnectSession, binding: str) -> Response:
     page = make_response(redirect(runtime().connecting.begin(session, binding)))
     bind(page, session.project_id, session.user_id, binding)
@@ -146,7 +153,11 @@ def _to_provider(session: ConnectSession, binding: str) -> Response:
 
 
 def _start_page(
-    link: str, session: ConnectSession, project: Project, forms: dict[str, FlaskForm]
+    link: str,
+    session: ConnectSession,
+    project: Project,
+    user: User,
+    forms: dict[str, FlaskForm],
 ) -> Response:
     manifest = runtime().apps.connector(session.connector)
     page = make_response(
@@ -154,6 +165,7 @@ def _start_page(
             "connect/start.html",
             connector=_shown(manifest),
             project_name=project.name,
+            user=user.external_id,
             modes=[
                 {
                     "title": mode.title,
@@ -215,7 +227,8 @@ def _form(mode: AuthMode) -> FlaskForm:
             validators=[DataRequired(f"{one.title} is required.")],
             render_kw={"placeholder": one.example} if one.example else {},
         )
-    form: FlaskForm = type("ModeForm", (FlaskForm,), members)()
+    # The prefix keeps ids apart on a page with several modes that ask for the same.
+    form: FlaskForm = type("ModeForm", (FlaskForm,), members)(prefix=mode.name)
     return form
 
 
