@@ -9,11 +9,22 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from connector import assets
 from connector.runtime import Runtime
-from connector.web import connect, connect_sdk, guards, health, portal, problems, proxy, sdk
+from connector.web import (
+    api,
+    connect,
+    connect_sdk,
+    console,
+    guards,
+    health,
+    portal,
+    problems,
+    proxy,
+    sdk,
+)
 
 LARGEST_BODY = 1024 * 1024
 _API_BLUEPRINTS = (proxy.blueprint, sdk.blueprint, connect_sdk.blueprint, health.blueprint)
-_PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint)
+_PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint, console.blueprint)
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -46,10 +57,12 @@ def create_app(runtime: Runtime) -> Flask:
 def _install(app: Flask) -> None:
     problems.install(app)
     guards.allow_origins(app)
+    console.session.install(app)
     csrf = CSRFProtect(app)
     for blueprint in _API_BLUEPRINTS:
         csrf.exempt(blueprint)
         app.register_blueprint(blueprint)
+    api.install(app, csrf)
     for blueprint in _PAGE_BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.before_request(_bind_log)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from connector.auth import App
 from connector.database import Database, Transaction
 from connector.errors import FieldInvalid, NotFound
-from connector.manifest import Manifest
+from connector.manifest import AuthMode, AuthorizationCode, Manifest
 from connector.models import AppCredentials
 from connector.outbound import Route
 from connector.redaction import remember
@@ -67,6 +67,14 @@ class Apps:
             updated_at=0.0,
         )
 
+    def modes(self, settings: AppCredentials) -> list[AuthMode]:
+        """Return the auth modes that a project's users can choose: consent needs an app."""
+        return [
+            mode
+            for mode in self.connector(settings.connector).auth_modes.values()
+            if not (settings.without_app and isinstance(mode, AuthorizationCode))
+        ]
+
     def app(self, tx: Transaction, project_id: str, connector: str) -> App:
         """Return the client that a project is to the provider, its secret opened."""
         manifest = self.connector(connector)
@@ -111,6 +119,12 @@ class Apps:
         """
         manifest = self.connector(connector)
         _check(manifest, scopes, region)
+        if manifest.development is None and not client_id and not without_app:
+            raise FieldInvalid(
+                f"{manifest.title} has no development keys. Fill in a client id and its secret, "
+                "or say that users connect with their own keys.",
+                pointer="/client_id",
+            )
         with self._database.transaction() as tx:
             before = self.settings(tx, project_id, connector)
             sealed = self._sealed_secret(tx, before, client_id, client_secret)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from connector.errors import SettingInvalid
+from connector.origins import read_origin
 
 PREFIX = "HEAPLINE_"
 
@@ -47,15 +47,6 @@ def _port(value: str) -> int:
     return number
 
 
-def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be an http or https address such as https://connect.example.com")
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("must be scheme, host and port alone, without a path or user name")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _level(value: str) -> str:
     if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR")
@@ -67,6 +58,7 @@ def _setting(
 ) -> Any:
     return field(
         default=default,
+        repr=not secret,
         metadata={"name": name, "parse": parse, "help": help_, "secret": secret},
     )
 
@@ -86,7 +78,7 @@ class Settings:
         secret=True,
     )  # fmt: skip
     public_url: str = _setting(
-        "HEAPLINE_PUBLIC_URL", _origin, "http://127.0.0.1:8700",
+        "HEAPLINE_PUBLIC_URL", read_origin, "http://127.0.0.1:8700",
         "The address that browsers reach this server by. Must be https in production. "
         "Blank means http at the address and port it listens on.",
     )  # fmt: skip
@@ -112,7 +104,7 @@ class Settings:
         "More connector manifests to load, comma separated paths.",
     )  # fmt: skip
     development_origin: str = _setting(
-        "HEAPLINE_DEVELOPMENT_ORIGIN", _origin, "http://127.0.0.1:8701",
+        "HEAPLINE_DEVELOPMENT_ORIGIN", read_origin, "http://127.0.0.1:8701",
         "Where requests go instead of the provider while a project uses the development keys: "
         "the address of `heapline sandbox`.",
     )  # fmt: skip
@@ -195,16 +187,21 @@ def unknown_settings(environ: Mapping[str, str]) -> dict[str, str | None]:
     known = setting_names()
     twins = {name + "_FILE" for name in known}
     unknown = [name for name in environ if name.startswith(PREFIX) and name not in {*known, *twins}]
+    # Compared without what all have in common, else any two names look alike.
+    short = {name.removeprefix(PREFIX): name for name in known}
     return {
-        name: next(iter(difflib.get_close_matches(name, known, 1)), None)
+        name: next(
+            map(short.get, difflib.get_close_matches(name.removeprefix(PREFIX), short, 1)), None
+        )
         for name in sorted(unknown)
     }
 
 
-def _local_url(host: str, port: int) -> str:
+def _local_url(listening: str, port: int) -> str:
     """Return the address that a browser on this machine reaches the server by."""
-    name = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    name = "127.0.0.1" if listening in {"0.0.0.0", "::", ""} else listening  # noqa: S104
+    host = f"[{name}]" if ":" in name else name
+    return f"http://{host}" + ("" if port == 80 else f":{port}")
 
 
 def _raw(environ: Mapping[str, str], name: str) -> str | None:
@@ -219,6 +216,7 @@ def _raw(environ: Mapping[str, str], name: str) -> str | None:
 def _words(error: Exception, name: str, metadata: Mapping[str, Any]) -> str:
     if isinstance(error, OSError):
         return f"the file named by {name}_FILE cannot be read ({error.strerror})"
-    if "invalid literal" in str(error):
-        return "must be a whole number"
-    return f"{error}. {metadata['help']}" if not str(error).startswith("set either") else str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return f"the file named by {name}_FILE is not UTF-8 text"
+    text = "must be a whole number" if "invalid literal" in str(error) else str(error).rstrip(".")
+    return text if text.startswith("set either") else f"{text}. {metadata['help']}"

@@ -13,7 +13,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,6 +56,7 @@ from connector.models import (
 from connector.outbound import rerouted
 from connector.redaction import redact_text, remember
 from connector.sealing import VERIFIERS, Sealer
+from connector.selector import choose
 from connector.store import connecting as store
 from connector.store import connections as connection_store
 from connector.store import projects as project_store
@@ -74,20 +75,21 @@ class Wish:
     """What is wanted of a connect session."""
 
     connector: str
+    #: The connection to renew: its id or, as the npm SDK allows, its external id.
     reconnect_id: str | None = None
     allow_multiple: bool = False
     external_id: str | None = None
     return_url: str | None = None
     opener_origin: str | None = None
-    poll_key: str | None = None
+    poll_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """What the provider sent a browser back with; all of it untrusted."""
 
-    state: str = ""
-    code: str = ""
+    state: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
     error: str = ""
     error_description: str = ""
     issuer: str = ""
@@ -135,13 +137,13 @@ class Connecting:
         link = new_secret()
         with self._database.transaction() as tx:
             owner = user_store.ensure(tx, project.id, user)
-            _check_reconnect(tx, owner, wish)
+            renewed = _renewed(tx, owner, wish)
             session = ConnectSession(
                 id=str(uuid.uuid4()),
                 project_id=project.id,
                 user_id=owner.id,
                 connector=wish.connector,
-                reconnect_id=wish.reconnect_id,
+                reconnect_id=renewed.id if renewed else None,
                 allow_multiple=wish.allow_multiple,
                 external_id=wish.external_id,
                 return_url=wish.return_url,
@@ -197,11 +199,15 @@ class Connecting:
         return session
 
     def forget(self, project_id: str, user: str, poll_key: str) -> None:
-        """Delete the session that a user polled."""
+        """Delete a session that a user polled to its end.
+
+        The npm SDK gives up polling after three minutes; whoever needs longer than that at the
+        provider can still finish.
+        """
         with self._database.transaction() as tx:
             owner = user_store.find(tx, project_id, user)
             if owner is not None:
-                store.delete_poll(tx, project_id, owner.id, digest(poll_key))
+                store.delete_polled(tx, project_id, owner.id, digest(poll_key))
 
     def new_binding(self, session_key: str) -> str:
         """Return a cookie value that binds a browser to one project's user."""
@@ -219,7 +225,7 @@ class Connecting:
         Raises
         ------
         NotFound
-            If the connector has no mode with consent in a browser.
+            If the connector has no mode with consent in a browser, or the project no app for it.
 
         """
         manifest = self._apps.connector(session.connector)
@@ -230,6 +236,8 @@ class Connecting:
         verifier = new_secret() if mode.pkce else None
         with self._database.transaction() as tx:
             app = self._apps.app(tx, session.project_id, session.connector)
+            if not app.client_id:
+                raise NotFound
             attempt = self._attempt(tx, session, mode, app, state, verifier, binding)
             store.create_attempt(tx, attempt)
         return auth.authorize_url(
@@ -542,18 +550,20 @@ def _way_back(session: ConnectSession) -> dict[str, Any]:
 def _check_return(project: Project, return_url: str | None, public_url: str) -> None:
     if return_url is None:
         return
-    parts = urlsplit(return_url)
+    try:
+        parts, origin = urlsplit(return_url), origin_of(return_url)
+    except ValueError as error:
+        raise ConnectReturnNotAllowed from error
     allowed = parts.scheme in {"http", "https"} and "\\" not in return_url and not parts.username
-    if not allowed or origin_of(return_url) not in {*project.origins, public_url}:
+    if not allowed or origin not in {*project.origins, public_url}:
         raise ConnectReturnNotAllowed
 
 
-def _check_reconnect(tx: Transaction, user: User, wish: Wish) -> None:
+def _renewed(tx: Transaction, user: User, wish: Wish) -> Connection | None:
     if wish.reconnect_id is None:
-        return
-    found = connection_store.find_of_user(tx, user.project_id, user.id, wish.reconnect_id)
-    if found is None or found.connector != wish.connector:
-        raise NotFound
+        return None
+    own = connection_store.of_user(tx, user.project_id, user.id, wish.connector)
+    return choose(own, wish.reconnect_id)
 
 
 def _check_browser(attempt: ConnectAttempt, bindings: Mapping[str, str]) -> None:

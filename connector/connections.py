@@ -131,6 +131,8 @@ class Connections:
     def disconnect(self, project_id: str, connection_id: str, reason: str) -> Connection:
         """End a connection and forget its secret; its id comes back with the same account.
 
+        One that has ended already stays as it is, with its reason and time.
+
         Raises
         ------
         NotFound
@@ -141,6 +143,8 @@ class Connections:
             connection = store.find(tx, project_id, connection_id)
             if connection is None:
                 raise NotFound
+            if connection.status is Status.DISCONNECTED:
+                return connection
             self._end(tx, connection, reason)
         return dataclasses.replace(
             connection, status=Status.DISCONNECTED, status_reason=reason, status_at=time.time()

@@ -120,7 +120,7 @@ def _sqlite_engine(url: str, file: str | None, pool_size: int) -> Engine:
     if not file or file == ":memory:":
         raise DatabaseUnusable("SQLite needs a file: threads and processes share it.")
     if not file.startswith("file:"):
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = sqlalchemy.create_engine(
         url,
         pool_size=pool_size,

@@ -219,7 +219,7 @@ class DevelopmentKeys:
     """App credentials for the sandbox, used when a project has none of its own."""
 
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,9 +44,9 @@ class Operator:
 
     id: str
     email: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     #: Changes when the password does, which ends every session.
-    session_key: str
+    session_key: str = field(repr=False)
     created_at: float
 
 
@@ -94,7 +94,7 @@ class AppCredentials:
     connector: str
     #: Blank together with the secret: the development keys.
     client_id: str
-    client_secret_sealed: str
+    client_secret_sealed: str = field(repr=False)
     scopes: tuple[str, ...]
     region: str
     #: Go to the provider itself though there is no client id: only keys of users are used.
@@ -138,7 +138,7 @@ class CredentialRow:
 
     connection_id: str
     project_id: str
-    sealed: str
+    sealed: str = field(repr=False)
     version: int
     expires_at: float | None
     refreshable: bool
@@ -179,7 +179,7 @@ class ConnectAttempt:
     auth_mode: str
     region: str
     redirect_uri: str
-    verifier_sealed: str | None
+    verifier_sealed: str | None = field(repr=False)
     browser_hash: str
     client_id: str
     development: bool

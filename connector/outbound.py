@@ -1,51 +1,42 @@
-"""The one door to the outside: pooled, guarded, streaming.
+"""The one door to the outside: guarded, pooled, streaming.
 
 Requests are addressed to the origins that the manifest names. A route may replace an origin by
-another (the sandbox, for development keys); nothing above this module knows of that. Names are
-resolved here and the connection goes to the very address that was checked.
+another (the sandbox, for development keys); nothing above this module knows of that.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import socket
-import ssl
+import itertools
+import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-import certifi
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, PoolManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
-from urllib3.response import BaseHTTPResponse
-from urllib3.util.connection import create_connection
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 
+from connector.channels import Channel, Channels
 from connector.errors import (
-    DestinationRefused,
+    HeaderInvalid,
+    ResponseTooLarge,
     UpstreamBroken,
     UpstreamError,
     UpstreamTimeout,
-    UpstreamUnreachable,
 )
 from connector.guard import Guard
 from connector.manifest import origin_of
+from connector.wire import HeadTooLarge, WireError
 
-CONNECT_SECONDS = 10.0
-#: Longest silence within a body.
-BODY_SECONDS = 60.0
-CHUNK = 64 * 1024
 Route = Mapping[str, str]
+#: Scheme, authority, and the target as it goes into a request line.
+_ABSOLUTE = re.compile(r"https?://([^\x00-\x20/?#]+)([^\x00-\x20#]*)(?:#.*)?")
+#: No answer that a ``requests`` session asks for (tokens, accounts) is anywhere near this long.
+_LONGEST_HELD = 1024 * 1024
+_DISCARDED = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +44,31 @@ class OutboundRequest:
     """One request as it goes out; ``url`` is absolute and already percent-encoded."""
 
     method: str
-    url: str
-    headers: list[tuple[str, str]]
-    body: bytes | Iterable[bytes] | None = None
+    url: str = field(repr=False)
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes | Iterable[bytes] | None = field(default=None, repr=False)
     #: Origin -> origin that takes its place.
     route: Route = field(default_factory=dict)
 
 
 class Outbound:
-    """Connection pools behind a guard. Safe among threads; make one a process."""
+    """Connections behind a guard. Safe among threads; make one a process."""
 
     def __init__(self, guard: Guard, *, pool_size: int = 64) -> None:
-        self._guard = guard
-        self._pools = _pool_manager(guard, pool_size)
+        self._channels = Channels(guard, pool_size)
 
     def send(self, request: OutboundRequest, *, seconds: float) -> UpstreamResponse:
         """Send a request and return the answer once its headers are here, body unread.
+
+        ``seconds`` are for all of it; a body that flows takes its own time, and they count from
+        its end.
 
         Raises
         ------
         UpstreamUnreachable
             If no connection could be made, so that the request was certainly not acted on.
         UpstreamTimeout
-            If the headers did not come within ``seconds``.
+            If the headers did not come in time.
         UpstreamBroken
             If the connection ended before the headers did.
         DestinationRefused
@@ -83,28 +76,21 @@ class Outbound:
 
         """
         url = rerouted(request.url, request.route)
-        parts = urlsplit(url)
-        pool = self._pools.connection_from_host(parts.hostname or "", parts.port, parts.scheme)
-        headers = HTTPHeaderDict(request.headers)
-        if "Host" not in headers:
-            headers["Host"] = urlsplit(request.url).netloc if not request.route else parts.netloc
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        head, deadline = _head(request, url), time.monotonic() + seconds
+        channel = self._channels.take(origin_of(url), seconds)
         try:
-            response = pool.urlopen(
-                request.method,
-                target,
-                body=request.body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=Timeout(connect=min(CONNECT_SECONDS, seconds), read=max(0.01, seconds)),
-                chunked=_chunked(request.body, headers),
-            )
-        except HTTPError as error:
+            if request.body is None or isinstance(request.body, bytes):
+                channel.ask(head, request.body, seconds)
+                seconds = deadline - time.monotonic()
+            else:
+                channel.ask(head, _framed(request.body, request.headers), seconds)
+            return UpstreamResponse(self._channels, channel, request.method, seconds)
+        except (OSError, WireError) as error:
+            channel.close()
             raise _translated(error) from error
-        return UpstreamResponse(response)
+        except BaseException:
+            channel.close()
+            raise
 
     def session(self, route: Route) -> requests.Session:
         """Return a ``requests`` session whose every call goes through this door.
@@ -119,27 +105,41 @@ class Outbound:
         """Have a session's every call go through this door."""
         session.trust_env = False
         session.max_redirects = 0
-        adapter = _DoorAdapter(self._pools, route)
+        adapter = _DoorAdapter(self, route)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
 
     def close(self) -> None:
         """Close every idle connection."""
-        self._pools.clear()
+        self._channels.close()
 
 
 class UpstreamResponse:
     """The provider's answer, its body still to be read; close it in any case."""
 
-    def __init__(self, response: BaseHTTPResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: list[tuple[str, str]] = list(response.headers.items())
-        _set_read_timeout(response, BODY_SECONDS)
+    def __init__(self, channels: Channels, channel: Channel, method: str, seconds: float) -> None:
+        head, body = channel.answer(method, seconds)
+        self.status = head.status
+        self.headers = head.headers
+        self._persistent = head.persistent
+        self._channels = channels
+        self._channel: Channel | None = channel
+        self._body = self._watched(body)
+        if head.framing == 0:
+            self._release()
 
     def header(self, name: str) -> str | None:
         """Return a header's value, several joined by commas."""
-        return self._response.headers.get(name)
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+    def begin(self) -> None:
+        """Wait for the first piece of the body, so that what fails at once fails here.
+
+        Raises as :meth:`chunks` does.
+        """
+        first = next(self._body, b"")
+        self._body = itertools.chain((first,) if first else (), self._body)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it was sent, still encoded as Content-Encoding says.
@@ -152,166 +152,144 @@ class UpstreamResponse:
             If nothing comes for a minute.
 
         """
-        try:
-            for chunk in self._response.stream(CHUNK, decode_content=False):
-                if chunk:
-                    yield chunk
-        except HTTPError as error:
-            raise _translated(error) from error
-        else:
-            self._response.release_conn()
+        return self._body
 
-    def discard(self, most: int = 64 * 1024) -> None:
+    def discard(self) -> None:
         """Read a short rest so that the connection can serve again; close it otherwise."""
-        length = self._response.headers.get("Content-Length", "0")
+        length = self.header("Content-Length") or ""
         with contextlib.suppress(UpstreamError):
-            if length.isdigit() and int(length) <= most and not self._response.chunked:
+            if length.isdigit() and int(length) <= _DISCARDED:
                 for _ in self.chunks():
                     pass
         self.close()
 
     def close(self) -> None:
         """Give the connection up unless the body was read to its end."""
-        self._response.close()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _watched(self, body: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from body
+        except (OSError, WireError) as error:
+            self.close()
+            raise _translated(error) from error
+        self._release()
+
+    def _release(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is None:
+            return
+        if self._persistent and channel.clean():
+            self._channels.give_back(channel)
+        else:
+            channel.close()
 
 
 def rerouted(url: str, route: Route) -> str:
     """Return the address with its origin replaced as the route says."""
-    if not route:
+    instead = route.get(origin_of(url)) if route else None
+    match = _ABSOLUTE.match(url)
+    if instead is None or match is None:
         return url
-    parts = urlsplit(url)
-    instead = route.get(origin_of(url))
-    if instead is None:
-        return url
-    other = urlsplit(instead)
-    return parts._replace(scheme=other.scheme, netloc=other.netloc).geturl()
+    return instead + match.group(2)
 
 
-class _FinalResponse(http.client.HTTPResponse):
-    """Skips every interim answer (1xx); the standard library skips 100 alone."""
+class _DoorAdapter(BaseAdapter):
+    """Sends what a ``requests`` session sends through the door, and holds the answer."""
 
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if status >= 200 or status in {100, 101}:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-
-
-class _GuardedConnection(HTTPConnection):
-    guard: Guard
-    response_class = _FinalResponse
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.guard)
-
-
-class _GuardedTlsConnection(HTTPSConnection):
-    guard: Guard
-    response_class = _FinalResponse
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.guard)
-
-
-def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
-    host, port = connection._dns_host, connection.port or 80
-    try:
-        addresses = guard.addresses(host, port)
-    except OSError as error:
-        raise NameResolutionError(host, connection, error) from error  # type: ignore[arg-type]
-    last: OSError | None = None
-    for address in addresses:
-        try:
-            return create_connection(
-                (address, port), connection.timeout, socket_options=connection.socket_options
-            )
-        except OSError as error:
-            last = error
-    if isinstance(last, TimeoutError):
-        raise ConnectTimeoutError(connection, f"connecting to {host} timed out") from last
-    raise NewConnectionError(connection, f"connecting to {host} failed: {last}") from last
-
-
-def _pool_manager(guard: Guard, pool_size: int) -> PoolManager:
-    manager = PoolManager(
-        num_pools=200,
-        maxsize=pool_size,
-        block=False,
-        ssl_context=_tls_context(),
-        blocksize=CHUNK,
-    )
-    plain = type("_Plain", (_GuardedConnection,), {"guard": guard})
-    tls = type("_Tls", (_GuardedTlsConnection,), {"guard": guard})
-    manager.pool_classes_by_scheme = {
-        "http": type("_PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("_TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
-    }
-    return manager
-
-
-def _tls_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-class _DoorAdapter(HTTPAdapter):
-    """Puts a ``requests`` session on our pools, with the route applied."""
-
-    def __init__(self, pools: PoolManager, route: Route) -> None:
-        self._pools = pools
+    def __init__(self, outbound: Outbound, route: Route) -> None:
+        self._outbound = outbound
         self._route = route
         super().__init__()
 
-    def init_poolmanager(self, *_args: Any, **_kwargs: Any) -> None:
-        self.poolmanager = self._pools
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any
-    ) -> Any:
-        parts = urlsplit(rerouted(request.url or "", self._route))
-        return self._pools.connection_from_host(parts.hostname or "", parts.port, parts.scheme)
-
-    def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
-        """Leave the pool's own TLS context as it is: it always verifies."""
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        """Send a prepared request; see :meth:`Outbound.send` for what is raised."""
+        seconds = options.get("timeout") or args[1]
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        skipped = {"accept-encoding", "connection"}
+        headers = [item for item in request.headers.items() if item[0].lower() not in skipped]
+        answer = self._outbound.send(
+            OutboundRequest(
+                method=request.method or "GET",
+                url=request.url or "",
+                headers=[*headers, ("Accept-Encoding", "identity")],
+                body=body,
+                route=self._route,
+            ),
+            seconds=float(seconds),
+        )
+        return _held(request, answer)
 
     def close(self) -> None:
-        """Keep the pools: they are not this session's own."""
+        """Keep the connections: they are not this session's own."""
 
 
-def _chunked(body: Any, headers: HTTPHeaderDict) -> bool:
-    streamed = body is not None and not isinstance(body, bytes)
-    return streamed and "Content-Length" not in headers
+def _held(request: requests.PreparedRequest, answer: UpstreamResponse) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers = CaseInsensitiveDict(answer.headers)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.url, response.request = request.url or "", request
+    content = b""
+    try:
+        for chunk in answer.chunks():
+            content += chunk
+            if len(content) > _LONGEST_HELD:
+                raise ResponseTooLarge(most_bytes=_LONGEST_HELD)
+    finally:
+        answer.close()
+    response._content = content
+    return response
 
 
-def _set_read_timeout(response: BaseHTTPResponse, seconds: float) -> None:
-    sock = getattr(getattr(response, "_connection", None), "sock", None)
-    if sock is not None:
-        sock.settimeout(seconds)
+def _head(request: OutboundRequest, url: str) -> bytes:
+    """Return request line and headers as they go out."""
+    match = _ABSOLUTE.fullmatch(url)
+    if match is None:
+        raise UpstreamBroken(f"{origin_of(url)} is no http address.")
+    netloc, target = match.groups()
+    headers = [("Host", netloc), *request.headers, *_framing(request)]
+    lines = [f"{request.method} {target if target[:1] == '/' else '/' + target} HTTP/1.1"]
+    text = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers)])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        raise HeaderInvalid("A header holds a line break.")
+    try:
+        return f"{text}\r\n\r\n".encode("latin-1")
+    except UnicodeEncodeError:
+        raise HeaderInvalid("A header or a credential holds a character above U+00FF.") from None
 
 
-def _translated(error: HTTPError) -> UpstreamError:
+def _framing(request: OutboundRequest) -> list[tuple[str, str]]:
+    """Return the header that frames the body, unless it is among the request's own."""
+    if request.body is None or _sized(request.headers):
+        return []
+    if isinstance(request.body, bytes):
+        return [("Content-Length", str(len(request.body)))]
+    return [("Transfer-Encoding", "chunked")]
+
+
+def _framed(body: Iterable[bytes], headers: list[tuple[str, str]]) -> Iterable[bytes]:
+    return body if _sized(headers) else _in_chunks(body)
+
+
+def _in_chunks(body: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in body:
+        if piece:
+            yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    yield b"0\r\n\r\n"
+
+
+def _sized(headers: list[tuple[str, str]]) -> bool:
+    return any(name.lower() == "content-length" for name, _ in headers)
+
+
+def _translated(error: OSError | WireError) -> UpstreamError:
     match error:
-        case NameResolutionError():
-            return UpstreamUnreachable("The provider's host name does not resolve.")
-        case NewConnectionError():
-            return UpstreamUnreachable("The provider does not accept connections.")
-        case ConnectTimeoutError():
-            return UpstreamUnreachable("The provider did not accept a connection in time.")
-        case ReadTimeoutError():
+        case TimeoutError():
             return UpstreamTimeout()
+        case HeadTooLarge():
+            return UpstreamBroken("The provider's answer has headers that are too large.")
         case _:
-            cause = error.__cause__ or error.__context__
-            if isinstance(cause, DestinationRefused):
-                return cause
-            return UpstreamBroken(_broken_words(error))
-
-
-def _broken_words(error: HTTPError) -> str:
-    text = str(error)
-    if "SSL" in text or "certificate" in text:
-        return "The provider's TLS certificate could not be verified."
-    if "header" in text.lower() and ("more than" in text or "too long" in text or "than" in text):
-        return "The provider's answer has headers that are too large."
-    return UpstreamBroken.__doc__ or ""
+            return UpstreamBroken()

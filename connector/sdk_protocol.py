@@ -1,4 +1,7 @@
-"""The JSON that the npm SDK ``@useparagon/connect`` reads, made from our nouns. Pure functions."""
+"""The JSON that the npm SDK ``@useparagon/connect`` reads and sends, and our nouns in its place.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.connecting import Wish
+from connector.errors import FieldInvalid
 from connector.manifest import AuthMode, AuthorizationCode, ClientCredentials, Manifest
-from connector.models import Configuration, Connection, Project, Status, User
+from connector.models import (
+    AppCredentials,
+    Configuration,
+    Connection,
+    Project,
+    Status,
+    User,
+)
 
 #: What the SDK asks for before it offers a function; a self-hosted server has all of them.
 FEATURES = [
@@ -43,6 +55,23 @@ def connector_of(project_id: str, integration: str, names: Sequence[str]) -> str
         if integration in {name, integration_id(project_id, name)}:
             return name
     return None
+
+
+def wish(connector: str, options: Mapping[str, Any]) -> Wish:
+    """Read the options that the SDK sends when an account is to be connected.
+
+    Raises
+    ------
+    FieldInvalid
+        If an id among them is not text.
+
+    """
+    return Wish(
+        connector=connector,
+        allow_multiple=options.get("allowMultipleCredentials") is True,
+        external_id=_text(options, "externalId"),
+        reconnect_id=_text(options, "selectedCredentialId"),
+    )
 
 
 def me(
@@ -107,7 +136,7 @@ def credential(connection: Connection, configurations: Sequence[Configuration]) 
         "providerId": connection.account_key,
         "providerData": dict(connection.account),
         "status": _STATUS[connection.status],
-        "statusReason": connection.status_reason,
+        "statusReason": _reason(connection),
         "accountLabel": account_label(connection),
         "accountType": connection.auth_mode,
         "dateCreated": iso(connection.created_at),
@@ -140,11 +169,14 @@ def integration(
     project: Project,
     manifest: Manifest,
     connections: Sequence[Connection],
+    settings: AppCredentials,
+    modes: Sequence[AuthMode],
     *,
     public_url: str,
 ) -> dict[str, Any]:
-    """Return an item of ``GET /sdk/integrations``: a connector with its portal and modes."""
+    """Return an item of ``GET /sdk/integrations``: a connector with the modes it offers."""
     own = integration_id(project.id, manifest.name)
+    consents = [isinstance(mode, AuthorizationCode) for mode in modes]
     live = [one for one in connections if one.status is not Status.DISCONNECTED]
     return {
         "id": own,
@@ -153,9 +185,9 @@ def integration(
         "brandColor": manifest.brand_color,
         "icon": f"{public_url}/integrations/{manifest.name}.svg",
         "isActive": True,
-        "authenticationType": "oauth" if manifest.authorization_mode() else "basic",
+        "authenticationType": "oauth" if any(consents) else "basic",
         # True has the SDK leave the choice of the account type to the portal.
-        "needPreOauthInputs": not _starts_with_consent(manifest),
+        "needPreOauthInputs": consents[:1] != [True],
         "hasCredential": bool(live),
         "connectedUserLimitOnDevCred": 0,
         "connectedUserLimitReached": False,
@@ -168,9 +200,7 @@ def integration(
         "configs": [{"id": own, "integrationId": own, "values": _portal_values(manifest)}],
         "sdkIntegrationConfig": {
             "oauthInputs": [],
-            "accountTypes": [
-                _account_type(manifest, mode) for mode in manifest.auth_modes.values()
-            ],
+            "accountTypes": [_account_type(manifest, mode, settings.scopes) for mode in modes],
             "authConfigInputs": [],
             "postOauthInputs": [],
             "dataSources": {},
@@ -193,10 +223,21 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
+def _reason(connection: Connection) -> str:
+    return "" if connection.status is Status.CONNECTED else connection.status_reason
+
+
 def account_label(connection: Connection) -> str:
     """Return what a person knows the account by."""
     account = connection.account
     return account.get("label") or next(iter(account.values()), "") or connection.account_key
+
+
+def _text(options: Mapping[str, Any], name: str) -> str | None:
+    value = options.get(name) or None
+    if value is not None and not isinstance(value, str):
+        raise FieldInvalid(f"{name} must be text.", pointer=f"/installOptions/{name}")
+    return value
 
 
 def _portal_values(manifest: Manifest) -> dict[str, Any]:
@@ -204,13 +245,13 @@ def _portal_values(manifest: Manifest) -> dict[str, Any]:
         "accentColor": manifest.brand_color,
         "paragonLink": False,
         "description": manifest.description,
-        "overview": manifest.description,
+        "overview": "",
         "sharedMeta": {"inputs": []},
         "workflowMeta": {},
     }
 
 
-def _account_type(manifest: Manifest, mode: AuthMode) -> dict[str, Any]:
+def _account_type(manifest: Manifest, mode: AuthMode, asked: Sequence[str]) -> dict[str, Any]:
     consents = isinstance(mode, AuthorizationCode)
     return {
         "id": mode.name,
@@ -221,7 +262,7 @@ def _account_type(manifest: Manifest, mode: AuthMode) -> dict[str, Any]:
         "scopes": [
             {"name": scope.name, "description": scope.description}
             for scope in manifest.scopes.available
-            if consents and scope.default
+            if consents and scope.name in asked
         ],
         "oauthParameters": [],
         "endUserSuppliedValues": [
@@ -238,10 +279,6 @@ def _account_type(manifest: Manifest, mode: AuthMode) -> dict[str, Any]:
         ],
         "skipPostOAuthInputs": True,
     }
-
-
-def _starts_with_consent(manifest: Manifest) -> bool:
-    return isinstance(next(iter(manifest.auth_modes.values())), AuthorizationCode)
 
 
 def _scheme(mode: AuthMode) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Table, and_, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from connector import tables, vault
 from connector.database import Database, Transaction
-from connector.errors import MasterKeyInUse, SealBroken
+from connector.errors import MasterKeyInUse, MasterKeyMissing, SealBroken
 from connector.redaction import remember
 from connector.store import keys as store
 from connector.vault import DataKey, KeyRing, Place
@@ -83,10 +84,21 @@ class Sealer:
         if row is None:
             raise SealBroken("The data key of a sealed value is gone.", data_key=key_id)
         master = self.ring.get(row.master_key_id)
-        return self._remember(vault.unwrap(master, key_id, row.wrapped, project_id), project_id)
+        try:
+            key = vault.unwrap(master, key_id, row.wrapped, project_id)
+        except SealBroken as error:
+            raise MasterKeyMissing(
+                f"The master key {master.id!r} does not open stored secrets: it is another key "
+                "than the one they were sealed under, or the data key was altered. Put the right "
+                "one into HEAPLINE_MASTER_KEYS or the key file in the data folder.",
+                key_id=master.id,
+            ) from error
+        return self._remember(key, project_id)
 
     def new_data_key(self, tx: Transaction, project_id: str) -> DataKey:
         """Make a data key, wrapped by the primary master key."""
+        # A ring from before a rotation must not wrap with a key that is about to be retired.
+        self.ring.reload()
         key, master = vault.new_data_key(), self.ring.primary
         wrapped = vault.wrap(master, key, project_id)
         store.add_data_key(tx, key.id, project_id, master.id, wrapped)
@@ -106,15 +118,18 @@ class Sealer:
 
 def system_secret(database: Database, sealer: Sealer, name: str, fresh: str) -> str:
     """Return a secret of the installation, stored as ``fresh`` the first time it is asked for."""
+    table = tables.system_secrets
+    stored = select(table.c.sealed).where(table.c.name == name)
     with database.transaction() as tx:
-        table = tables.system_secrets
-        row = tx.execute(select(table.c.sealed).where(table.c.name == name)).first()
-        if row is not None:
-            value = sealer.open(tx, SYSTEM_SECRETS, store.SYSTEM, name, row.sealed)
-        else:
-            value = fresh
-            sealed = sealer.seal(tx, SYSTEM_SECRETS, store.SYSTEM, name, value)
-            tx.execute(table.insert().values(name=name, sealed=sealed))
+        sealed = tx.execute(stored).scalar()
+        if sealed is None:
+            sealed = sealer.seal(tx, SYSTEM_SECRETS, store.SYSTEM, name, fresh)
+            dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+            added = dialect.insert(table).values(name=name, sealed=sealed)
+            # Servers that start at once: the first one's secret is everybody's.
+            tx.execute(added.on_conflict_do_nothing())
+            sealed = tx.execute(stored).scalar_one()
+        value = sealer.open(tx, SYSTEM_SECRETS, store.SYSTEM, name, sealed)
     remember(value)
     return value
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,6 +29,9 @@ LONGEST_USER_ID = 255
 SMALLEST_KEY_BITS = 2048
 API_KEY_PREFIX = "hlk_"
 _AUDIENCES = ("heapline/", "useparagon.com/")
+_FOREVER = 2**53
+#: Control characters and halves of surrogate pairs: no database stores them all.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +129,35 @@ def verify(token: str, project_id: str, keys: Sequence[SigningKey]) -> UserClaim
     """
     if len(token) > LONGEST_TOKEN:
         raise TokenInvalid(f"The token is longer than {LONGEST_TOKEN} characters.")
+    # Before any key is tried, so that the answer does not hang on whether the project has one.
+    unverified = _unverified_claims(token)
     for key in keys:
         try:
             return _verify_with(token, project_id, key)
         except jwt.InvalidSignatureError:
             continue
-    if _names_other_project(token, project_id):
+    if _names_other_project(unverified.get("aud"), project_id):
         raise NotFound
     raise TokenInvalid
+
+
+def is_user_id(value: object) -> bool:
+    """Say whether a value can be the id of a user: text that every database stores."""
+    return (
+        isinstance(value, str) and 0 < len(value) <= LONGEST_USER_ID and not _NO_TEXT.search(value)
+    )
+
+
+def _unverified_claims(token: str) -> Mapping[str, Any]:
+    """Read the claims of a token that nothing is known of yet."""
+    try:
+        header = jwt.get_unverified_header(token)
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, RecursionError) as error:
+        raise TokenInvalid("The token cannot be used: it is not a well-formed JWT.") from error
+    if header.get("alg") != ALGORITHM:
+        raise TokenInvalid(f"The token cannot be used: it must be signed with {ALGORITHM}.")
+    return claims
 
 
 def _verify_with(token: str, project_id: str, key: SigningKey) -> UserClaims:
@@ -147,13 +173,16 @@ def _verify_with(token: str, project_id: str, key: SigningKey) -> UserClaims:
         raise
     except jwt.ExpiredSignatureError as error:
         raise TokenExpired from error
-    except jwt.InvalidTokenError as error:
+    except (jwt.InvalidTokenError, OverflowError) as error:
         raise TokenInvalid(f"The token cannot be used: {_reason(error)}") from error
     _check_audience(claims.get("aud"), project_id)
-    user_id = claims["sub"]
-    if not isinstance(user_id, str) or not 0 < len(user_id) <= LONGEST_USER_ID:
-        raise TokenInvalid(f"The claim sub must be text of 1 to {LONGEST_USER_ID} characters.")
-    return UserClaims(project_id, user_id, key.id, float(claims["exp"]))
+    if not is_user_id(claims["sub"]):
+        raise TokenInvalid(
+            f"The claim sub must be text of 1 to {LONGEST_USER_ID} characters, none of them a "
+            "control character."
+        )
+    expires_at = float(min(int(claims["exp"]), _FOREVER))
+    return UserClaims(project_id, claims["sub"], key.id, expires_at)
 
 
 def _check_audience(audience: object, project_id: str) -> None:
@@ -166,25 +195,23 @@ def _check_audience(audience: object, project_id: str) -> None:
         )
 
 
-def _names_other_project(token: str, project_id: str) -> bool:
+def _names_other_project(audience: object, project_id: str) -> bool:
     """Say whether an unverified token was made for another project."""
-    try:
-        audience = jwt.decode(token, options={"verify_signature": False}).get("aud")
-    except jwt.InvalidTokenError:
-        return False
-    named = [audience] if isinstance(audience, str) else audience
-    projects = [str(one) for one in named or [] if str(one).startswith(_AUDIENCES)]
+    named = audience if isinstance(audience, list) else [audience]
+    projects = [str(one) for one in named if str(one).startswith(_AUDIENCES)]
     return bool(projects) and not set(projects) & set(audiences(project_id))
 
 
-def _reason(error: jwt.InvalidTokenError) -> str:
+def _reason(error: Exception) -> str:
     match error:
-        case jwt.InvalidAlgorithmError():
-            return "it must be signed with RS256."
         case jwt.MissingRequiredClaimError():
             return f"the claim {error.claim} is missing."
         case jwt.ImmatureSignatureError():
             return "it is not valid yet (claim nbf or iat lies ahead)."
+        case jwt.exceptions.InvalidSubjectError() | jwt.exceptions.InvalidJTIError():
+            return "the claims sub and jti must be text."
+        case jwt.InvalidIssuedAtError() | jwt.DecodeError() | OverflowError():
+            return "the claims exp, nbf and iat must be seconds since 1970."
         case _:
             return "it is not a well-formed JWT."
 

@@ -8,7 +8,6 @@ no key longer than its caller does and never writes one, but for the key file it
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import secrets
 import threading
@@ -217,10 +216,29 @@ def format_master_key(key: MasterKey) -> str:
 
 
 def read_key_file(file: Path) -> list[MasterKey]:
-    """Read a key file: one key a line, the first one primary."""
-    lines = file.read_text(encoding="ascii").split()
+    """Read a key file: one key a line, the first one primary.
+
+    Raises
+    ------
+    SettingInvalid
+        If it cannot be read, holds no key, or one that is malformed.
+
+    """
+    try:
+        lines = file.read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingInvalid(
+            f"The key file {file} cannot be read ({reason}). Put the right one back from your "
+            "backup: stored secrets cannot be opened without it.",
+            setting="HEAPLINE_MASTER_KEYS",
+        ) from error
     if not lines:
-        raise SettingInvalid(f"The key file {file} is empty.", setting="HEAPLINE_MASTER_KEYS")
+        raise SettingInvalid(
+            f"The key file {file} is empty. Put the right one back from your backup, or remove "
+            "it to start with a new key if nothing was stored yet.",
+            setting="HEAPLINE_MASTER_KEYS",
+        )
     return parse_master_keys(lines)
 
 
@@ -229,7 +247,7 @@ def write_key_file(file: Path, keys: Sequence[MasterKey], *, create: bool = Fals
 
     With ``create``, a file that another process made meanwhile is left as it is.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(6)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as stream:
@@ -250,9 +268,9 @@ def _parse_master_key(text: str) -> MasterKey:
     key_id, _, encoded = text.partition(":")
     try:
         secret = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:
         secret = b""
-    if not key_id.isalnum() or len(secret) != KEY_BYTES:
+    if not (key_id.isascii() and key_id.isalnum()) or len(secret) != KEY_BYTES:
         raise SettingInvalid(
             "A master key must be written as id:key, the id of letters and digits, the key "
             "Base64 of 32 random bytes. `heapline keys new` prints one.",

@@ -20,6 +20,7 @@ from connector.runtime import Runtime, build
 from connector.sandbox import Options, RunningSandbox, start
 
 from . import postgres
+from .operators import Console, make_operator
 from .people import Host, make_host
 
 
@@ -91,9 +92,7 @@ class SandboxClient:
         return list(self.get(table, **query)["items"])
 
     def post(self, name: str, body: dict[str, Any] | None = None) -> Any:
-        answer = self._session.post(
-            f"{self.url}/sandbox/api/{name}", json=body or {}, timeout=20
-        )
+        answer = self._session.post(f"{self.url}/sandbox/api/{name}", json=body or {}, timeout=20)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -166,6 +165,15 @@ def host(runtime: Runtime) -> Host:
 def other_host(runtime: Runtime) -> Host:
     """The project of charlie."""
     return make_host(runtime, "Other Product")
+
+
+@pytest.fixture
+def console(app: Flask, host: Host) -> Console:
+    """The console as the operator of alice's and bob's project has it, signed in."""
+    make_operator(host.runtime, "olga@example.com", host.project)
+    browser = Console(app, host.project)
+    assert browser.sign_in("olga@example.com").status == 303
+    return browser
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:

@@ -96,7 +96,9 @@ def running() -> Iterator[PostgresServer]:
             raise RuntimeError(f"{program} failed:\n{done.stdout}\n{done.stderr}")
 
     run("initdb", "-D", str(data), "-U", "heapline", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=300"
+    options = (
+        f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=300"
+    )
     run("pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
     try:
         yield PostgresServer(port)

@@ -9,10 +9,7 @@ from typing import Any
 
 import click
 
-from connector.errors import HeaplineError
-
-#: Beginning of a line of help that is shown as it was written.
-_AS_WRITTEN = "\b\n"
+from connector.errors import HeaplineError, SetupError
 
 
 class Command(click.Command):
@@ -54,6 +51,11 @@ class Root(Group):
             return super().invoke(ctx)
         except HeaplineError as error:
             raise Failure(error) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = error.filename or "The system"
+            raise Failure(SetupError(f"{where}: {error.strerror or error}.")) from error
 
 
 class Failure(click.ClickException):
@@ -65,7 +67,7 @@ class Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print what went wrong, where, and what to do: one line, in red."""
-        where = self.error.meta.get("pointer")
+        where = str(self.error.meta.get("pointer", "")).strip("/")
         text = f"{where}: {self.message}" if where else self.message
         line = re.sub(r"\s*\n\s*", " ", text)
         click.secho(f"Error: {line}", fg="red", err=True, file=file)

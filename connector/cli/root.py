@@ -1,12 +1,25 @@
-"""The `heapline` command and what belongs to it."""
+"""The `heapline` command and all that belongs to it."""
 
 from __future__ import annotations
 
 import click
 
 from connector import __version__
-from connector.cli import serving
+from connector.cli.api_keys import api_keys
+from connector.cli.connections import connections
+from connector.cli.database import database
+from connector.cli.demo import demo
+from connector.cli.doctor import doctor
 from connector.cli.grammar import Root
+from connector.cli.keys import keys
+from connector.cli.manifest import manifest
+from connector.cli.operators import operators
+from connector.cli.projects import projects
+from connector.cli.request import request
+from connector.cli.serving import sandbox, serve
+from connector.cli.settings import settings
+from connector.cli.signing_keys import signing_keys
+from connector.cli.token import token
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,10 +27,26 @@ from connector.cli.grammar import Root
 def main() -> None:
     """Connect your users' accounts and call the provider for them.
 
-    Settings come from the environment; `heapline settings` lists them all. When something does
-    not work, `heapline doctor` says what is wrong and how to mend it.
+    Begin with `heapline demo`. Settings come from the environment; `heapline settings` lists them.
+    When something does not work, `heapline doctor` says what is wrong and how to mend it.
     """
 
 
-main.add_command(serving.serve)
-main.add_command(serving.sandbox)
+for command in (
+    api_keys,
+    connections,
+    database,
+    demo,
+    doctor,
+    keys,
+    manifest,
+    operators,
+    projects,
+    request,
+    sandbox,
+    serve,
+    settings,
+    signing_keys,
+    token,
+):
+    main.add_command(command)

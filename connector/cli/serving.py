@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 
 import click
 
 from connector.cli.grammar import Command
-from connector.errors import SettingInvalid
+from connector.cli.ports import require_free_port
 
 
 @click.command(
@@ -35,48 +34,26 @@ def serve(host: str | None, port: str | None) -> None:
     settings = load({**os.environ, **{name: value for name, value in given.items() if value}})
     configure(settings.log_level)
     _warn_of_unknown()
-    require_free_port(settings.host, settings.port)
+    require_free_port(
+        settings.host,
+        settings.port,
+        "Stop the program that uses it, or choose another port with --port or HEAPLINE_PORT.",
+    )
     prepare(settings)
-    Server(settings, _greeting(settings.public_url)).run()
+    Server(settings, f"Heapline is ready at {settings.public_url}. Stop it with Ctrl-C.").run()
 
 
 @click.command(
-    "sandbox",
     add_help_option=False,
     context_settings={"ignore_unknown_options": True},
     short_help="Run a local imitation of the provider.",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
-    """Run a local imitation of the provider."""
+    """Run a local imitation of the provider; its own help says more."""
     from connector.sandbox import sandbox_command
 
     sandbox_command.main(args=list(arguments), prog_name="heapline sandbox")
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Refuse a port that another program listens on.
-
-    The server shares its port with further servers of ours by SO_REUSEPORT, so it would not
-    notice by itself that one is running already.
-
-    Raises
-    ------
-    SettingInvalid
-        If the address cannot be listened on.
-
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            raise SettingInvalid(
-                f"Cannot listen on {host}:{port} ({error.strerror or error}). Stop the program "
-                "that uses it, or choose another port with --port or HEAPLINE_PORT.",
-                setting="HEAPLINE_PORT",
-            ) from error
 
 
 def _warn_of_unknown() -> None:
@@ -85,7 +62,3 @@ def _warn_of_unknown() -> None:
     for name, nearest in unknown_settings(os.environ).items():
         hint = f" Did you mean {nearest}?" if nearest else ""
         click.secho(f"Warning: {name} is no setting.{hint}", fg="yellow", err=True)
-
-
-def _greeting(public_url: str) -> str:
-    return f"Heapline is ready at {public_url}. Stop it with Ctrl-C."

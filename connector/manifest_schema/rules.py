@@ -17,7 +17,7 @@ SLUG = validate.Regexp(
 )
 POINTER = validate.Regexp(r"^(/[^/]+)+$", error="must be a JSON pointer such as /app_id (RFC 6901)")
 PATH = validate.Regexp(r"^/\S*$", error="must be a path that starts with /")
-HEADER = validate.Regexp(r"^[A-Za-z0-9-]+$", error="must be a header name")
+HEADER = validate.Regexp(r"^[A-Za-z0-9_-]+$", error="must be a header name")
 TEXT = validate.Length(min=1, error="must not be blank")
 
 

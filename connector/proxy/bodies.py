@@ -16,6 +16,7 @@ from connector.manifest import Action
 HELD_BYTES = 4 * 1024 * 1024
 CHUNK = 64 * 1024
 _ABSENT = object()
+_ENDED_EARLY = "The body ended before its announced length."
 Stream = Iterator[bytes]
 
 
@@ -44,12 +45,16 @@ class Body:
         ------
         RequestTooLarge
             If it turns out longer than the server takes.
+        BodyInvalid
+            If it ends before the length that was announced, or cannot be read.
 
         """
         yield from self._counted(self._start)
         if self._stream is not None:
-            while chunk := self._stream.read(CHUNK):
+            while chunk := _piece(self._stream, CHUNK):
                 yield from self._counted(chunk)
+        if self.length is not None and self.sent < self.length:
+            raise BodyInvalid(_ENDED_EARLY)
 
     def document(self) -> Any:
         """Return the body as JSON data, or nothing when it is none or was not held."""
@@ -73,7 +78,7 @@ def read(stream: BinaryIO | None, length: int | None, most: int) -> Body:
     RequestTooLarge
         If it is known to be longer than ``most`` bytes.
     BodyInvalid
-        If it ends before the length that was announced.
+        If it ends before the length that was announced, or cannot be read.
 
     """
     if length is not None and length > most:
@@ -84,7 +89,7 @@ def read(stream: BinaryIO | None, length: int | None, most: int) -> Body:
         return Body(b"", length or 0)
     start = _read_up_to(stream, min(HELD_BYTES if length is None else length, HELD_BYTES) + 1)
     if length is not None and len(start) < min(length, HELD_BYTES):
-        raise BodyInvalid("The body ended before its announced length.")
+        raise BodyInvalid(_ENDED_EARLY)
     if len(start) <= HELD_BYTES and (length is None or len(start) == length):
         if len(start) > most:
             raise RequestTooLarge(most_bytes=most)
@@ -140,7 +145,15 @@ def _parsed(held: bytes | None) -> Any:
 def _read_up_to(stream: BinaryIO, most: int) -> bytes:
     parts: list[bytes] = []
     left = most
-    while left > 0 and (chunk := stream.read(min(left, CHUNK))):
+    while left > 0 and (chunk := _piece(stream, min(left, CHUNK))):
         parts.append(chunk)
         left -= len(chunk)
     return b"".join(parts)
+
+
+def _piece(stream: BinaryIO, most: int) -> bytes:
+    try:
+        return stream.read(most)
+    except Exception as error:
+        # Each server has errors of its own for a caller who breaks off or cannot write chunks.
+        raise BodyInvalid("The body could not be read to its end.") from error

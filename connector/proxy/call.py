@@ -24,8 +24,8 @@ class ProxyRequest:
     method: str
     #: Path below the base address or absolute address, percent-encoded as it came.
     target: str
-    query: str
-    headers: list[tuple[str, str]]
+    query: str = field(repr=False)
+    headers: list[tuple[str, str]] = field(repr=False)
     body: BinaryIO | None
     body_length: int | None
     #: Which of the user's connections: its id, its external id, or ``ext:`` and that.

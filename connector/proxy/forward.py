@@ -12,7 +12,6 @@ from connector.database import Database
 from connector.errors import (
     HeaplineError,
     NotConnected,
-    NotFound,
     ResponseTooLarge,
     TokenInvalid,
 )
@@ -24,6 +23,7 @@ from connector.proxy.sending import Sender
 from connector.ratelimit import RateLimiter
 from connector.redaction import redact_url
 from connector.requestlog import RequestLog
+from connector.selector import choose
 from connector.store import connections as connection_store
 from connector.store import keys as key_store
 from connector.tokens import UserClaims
@@ -66,7 +66,7 @@ class Proxy:
         try:
             call = self._prepare(claims, request, entry)
             response = self._sender.send(call)
-            self._check_length(response)
+            self._check_length(request.method, response)
         except HeaplineError as error:
             self._request_log.add(entry.finished(error_code=error.code))
             raise
@@ -114,9 +114,9 @@ class Proxy:
             return selected(found, request.selector)
         return first_usable(found)
 
-    def _check_length(self, response: UpstreamResponse) -> None:
-        length = response.header("Content-Length") or ""
-        if length.isdigit() and int(length) > self._max_response_bytes:
+    def _check_length(self, method: str, response: UpstreamResponse) -> None:
+        length = int(response.header("Content-Length") or 0)
+        if length > self._max_response_bytes and method != "HEAD" and response.status != 304:
             response.close()
             raise ResponseTooLarge(most_bytes=self._max_response_bytes)
 
@@ -158,11 +158,8 @@ def selected(found: list[Found], selector: str) -> Found:
         If none of theirs has that id or external id.
 
     """
-    external = selector.removeprefix("ext:")
-    for connection, row in found:
-        if connection.id == selector or connection.external_id == external:
-            return connection, row
-    raise NotFound
+    chosen = choose([connection for connection, _ in found], selector)
+    return next(pair for pair in found if pair[0] is chosen)
 
 
 def first_usable(found: list[Found]) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 Headers = list[tuple[str, str]]
@@ -52,6 +53,7 @@ _NOT_DOWN = _HOP_BY_HOP | {
     "refresh",
 }
 _NOT_DOWN_PREFIXES = ("access-control-", "proxy-", "x-heapline-")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 #: The SDK sends this instead of a media type.
 _AUTO = "auto"
 
@@ -68,10 +70,13 @@ def upward(headers: Headers, *, drop: Iterable[str] = ()) -> Headers:
 
 
 def downward(headers: Headers) -> Headers:
-    """Return the provider's headers that go back to the caller."""
+    """Return the provider's headers that go back to the caller.
+
+    What may not stand in a value becomes a space (RFC 9110, section 5.5).
+    """
     barred = _NOT_DOWN | _named_in_connection(headers)
     return [
-        (name, value)
+        (name, _CONTROL.sub(" ", value))
         for name, value in headers
         if name.lower() not in barred and not name.lower().startswith(_NOT_DOWN_PREFIXES)
     ]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from connector.errors import DestinationRefused, PathInvalid
 from connector.manifest import Action, Manifest, Region
 
-#: Left as they are when the rest is percent-encoded: RFC 3986 reserved characters and ``%``.
-_SAFE = "/:@!$&'()*+,;=-._~%?"
+#: Whatever can stand in a request line stays as it is; only the rest is percent-encoded.
+_PRINTABLE = string.ascii_letters + string.digits + string.punctuation
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+#: Also in the spellings that some servers take for one.
+_DOT_SEGMENT = re.compile(
+    r"(?:^|/|%2f|%5c)(?:\.|%2e){1,2}(?:;[^/]*)?(?:/|%2f|%5c|$)", re.IGNORECASE
+)
+_NEEDLESS = re.compile(r"%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\#]")
 _ABSOLUTE = re.compile(r"^/?(https?):/{1,2}([^/?]+)", re.IGNORECASE)
 
@@ -41,51 +46,58 @@ def resolve(manifest: Manifest, region: Region, method: str, raw: str, query: st
         If it is absolute and not https, or on a host that the manifest does not allow.
 
     """
-    path, _, own_query = raw.partition("?")
+    path, mark, own_query = raw.partition("?")
     query = "&".join(part for part in (own_query, query) if part)
+    _check_characters(path, query)
+    absolute = _ABSOLUTE.match(path)
+    if absolute:
+        url, relative = _absolute(
+            region, absolute.group(1), absolute.group(2), path[absolute.end() :]
+        )
+    elif path.startswith("//"):
+        raise PathInvalid("The path must not start with two slashes.")
+    else:
+        url, relative = "", "/" + path.lstrip("/")
+    if _DOT_SEGMENT.search(relative):
+        raise PathInvalid("The path must not hold the segments . or .. .")
+    actions = tuple(manifest.actions_for(method, _plain(relative)))
+    if not url:
+        base = actions[0].base if actions else "default"
+        url = region.base_urls[base].rstrip("/") + _escaped(relative)
+    suffix = "?" + _escaped(query) if query or mark else ""
+    return Target(url + suffix, relative, actions)
+
+
+def allowed(region: Region, url: str) -> str | None:
+    """Return the normal form of an absolute address, if it is https on a host that is allowed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    host = parts.netloc.lower().removesuffix(":443").rstrip(".")
+    if parts.scheme != "https" or host not in region.allowed_hosts:
+        return None
+    return f"https://{host}{url[url.index(parts.netloc) + len(parts.netloc) :] or '/'}"
+
+
+def _check_characters(path: str, query: str) -> None:
     if _FORBIDDEN.search(path) or _FORBIDDEN.search(query):
         raise PathInvalid(
             "The path holds a space, a control character, a backslash or a #. Percent-encode it."
         )
     if _BAD_PERCENT.search(path):
         raise PathInvalid("The path holds a % that is not followed by two hexadecimal digits.")
-    absolute = _ABSOLUTE.match(path)
-    if absolute:
-        url, relative = _absolute(
-            region, absolute.group(1), absolute.group(2), path[absolute.end() :]
-        )
-    else:
-        url, relative = "", "/" + path.lstrip("/")
-        if path.startswith("//"):
-            raise PathInvalid("The path must not start with two slashes.")
-    if _DOT_SEGMENT.search(relative):
-        raise PathInvalid("The path must not hold the segments . or .. .")
-    actions = tuple(manifest.actions_for(method, relative))
-    if not url:
-        base = actions[0].base if actions else "default"
-        url = region.base_urls[base].rstrip("/") + quote(relative, safe=_SAFE)
-    suffix = "?" + quote(query, safe=_SAFE) if query else ""
-    return Target(url + suffix, relative, actions)
-
-
-def allowed(region: Region, url: str) -> bool:
-    """Say whether an absolute address is https on a host that the manifest allows."""
-    parts = urlsplit(url)
-    return (
-        parts.scheme == "https" and "@" not in parts.netloc and _host(url) in region.allowed_hosts
-    )
 
 
 def _absolute(region: Region, scheme: str, netloc: str, rest: str) -> tuple[str, str]:
     """Return the normal form of an absolute address and its path below the base address."""
-    url = f"{scheme.lower()}://{netloc}{quote(rest or '/', safe=_SAFE)}"
-    if not allowed(region, url):
+    url = allowed(region, f"{scheme.lower()}://{netloc}{_escaped(rest)}")
+    if url is None:
         raise DestinationRefused(
             f"{scheme}://{netloc} is not an address of this connector. Allowed are: "
             + ", ".join(f"https://{host}" for host in region.allowed_hosts)
             + ".",
         )
-    url = f"https://{_host(url)}{quote(rest or '/', safe=_SAFE)}"
     for base in region.base_urls.values():
         root = base.rstrip("/") + "/"
         if url.startswith(root):
@@ -93,6 +105,10 @@ def _absolute(region: Region, scheme: str, netloc: str, rest: str) -> tuple[str,
     return url, rest or "/"
 
 
-def _host(url: str) -> str:
-    netloc = urlsplit(url).netloc.lower().rstrip(".")
-    return netloc.removesuffix(":443")
+def _escaped(text: str) -> str:
+    return quote(text, safe=_PRINTABLE, errors="replace")
+
+
+def _plain(path: str) -> str:
+    """Return the path with nothing percent-encoded that need not be (RFC 3986, section 6.2.2.2)."""
+    return _NEEDLESS.sub(lambda found: unquote(found.group()), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 import time
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin
@@ -26,6 +27,7 @@ from connector.ratelimit import Allowance, RateLimiter
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
+_OF_THE_BODY = {"content-length", "content-type", "content-encoding"}
 _USER_AGENT = f"heapline/{__version__}"
 
 
@@ -121,6 +123,7 @@ class Sender:
             location = response.header("Location")
             follows = response.status in _REDIRECTS and call.request.method in {"GET", "HEAD"}
             if not follows or not location:
+                _begin(response)
                 return response
             response.discard()
             request = _redirected(call, request, location)
@@ -153,6 +156,15 @@ def _settled(outcome: UpstreamResponse | UpstreamError) -> UpstreamResponse:
     if isinstance(outcome, UpstreamError):
         raise outcome
     return outcome
+
+
+def _begin(response: UpstreamResponse) -> None:
+    """Have what fails before any byte was passed on fail as an attempt does."""
+    try:
+        response.begin()
+    except UpstreamError:
+        response.close()
+        raise
 
 
 def _discard(outcome: UpstreamResponse | UpstreamError) -> None:
@@ -240,14 +252,19 @@ def _body(call: Call) -> bytes | bodies.Stream | None:
 
 
 def _redirected(call: Call, request: OutboundRequest, location: str) -> OutboundRequest:
-    url = urljoin(request.url, location)
+    """Return the request that a redirect asks for; it carries no body."""
     region = call.manifest.region(call.connection.region)
-    if not paths.allowed(region, url) and origin_of(url) not in call.route.values():
+    try:
+        # Python reads header bytes as Latin-1: these are the bytes that were sent.
+        wanted = urljoin(request.url, quote(location.encode("latin-1"), safe=string.punctuation))
+        origin = origin_of(wanted)
+    except ValueError as error:
+        raise RedirectRefused("The provider redirected to what is no address.") from error
+    url = wanted if origin in call.route.values() else paths.allowed(region, wanted)
+    if url is None:
         raise RedirectRefused(
-            f"The provider redirected to {origin_of(url)}, which is not an address of this "
-            "connector.",
-            location=origin_of(url),
+            f"The provider redirected to {origin}, which is not an address of this connector.",
+            location=origin,
         )
-    return OutboundRequest(
-        method=request.method, url=url, headers=request.headers, route=request.route
-    )
+    headers = [item for item in request.headers if item[0].lower() not in _OF_THE_BODY]
+    return OutboundRequest(method=request.method, url=url, headers=headers, route=request.route)

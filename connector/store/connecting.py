@@ -102,13 +102,14 @@ def finish_session(
     )
 
 
-def delete_poll(tx: Transaction, project_id: str, user_id: str, poll_hash: str) -> None:
-    """Forget a session that its poller has done with."""
+def delete_polled(tx: Transaction, project_id: str, user_id: str, poll_hash: str) -> None:
+    """Delete a complete session; one that a person may still finish stays."""
     tx.execute(
         delete(connect_sessions).where(
             connect_sessions.c.project_id == project_id,
             connect_sessions.c.user_id == user_id,
             connect_sessions.c.poll_hash == poll_hash,
+            connect_sessions.c.status == SessionStatus.COMPLETE.value,
         )
     )
 

@@ -121,13 +121,14 @@ def page(
     return [(_connection(row), row.user_external_id) for row in rows]
 
 
-def count_by_status(tx: Transaction, project_id: str) -> dict[str, int]:
-    """Return how many connections of a project are in each status."""
-    rows = tx.execute(
-        select(connections.c.status, func.count())
-        .where(connections.c.project_id == project_id)
-        .group_by(connections.c.status)
-    )
+def count_by_status(
+    tx: Transaction, project_id: str, connector: str | None = None
+) -> dict[str, int]:
+    """Return how many connections of a project, or of one connector in it, are in each status."""
+    query = select(connections.c.status, func.count()).where(connections.c.project_id == project_id)
+    if connector is not None:
+        query = query.where(connections.c.connector == connector)
+    rows = tx.execute(query.group_by(connections.c.status))
     return {row[0]: row[1] for row in rows}
 
 

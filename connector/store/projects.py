@@ -104,6 +104,12 @@ def any_operator(tx: Transaction) -> bool:
     return bool(tx.execute(select(exists().select_from(operators))).scalar())
 
 
+def all_operators(tx: Transaction) -> list[Operator]:
+    """Return every operator by e-mail address. For the command line alone."""
+    rows = tx.execute(select(operators).order_by(operators.c.email))
+    return [Operator(**row._mapping) for row in rows]
+
+
 def add_member(tx: Transaction, project_id: str, operator_id: str) -> None:
     """Make an operator a member of a project; nothing happens when they are already."""
     tx.execute(

@@ -14,10 +14,10 @@ from connector.connecting import Callback
 from connector.errors import (
     ConnectError,
     ConnectForeignBrowser,
-    ConnectKeysRefused,
     ConnectRefused,
     FieldInvalid,
     HeaplineError,
+    UpstreamError,
 )
 from connector.manifest import AuthMode, AuthorizationCode, KeyMode, Manifest, origin_of
 from connector.models import Connection, ConnectSession, Project, User
@@ -76,8 +76,8 @@ def choose(link: str) -> Response:
         return _to_provider(session, binding)
     try:
         connection = runtime().connecting.connect_with_keys(session, mode.name, form.data)
-    except (FieldInvalid, ConnectKeysRefused) as error:
-        _put_error(form, mode, error)
+    except (FieldInvalid, ConnectError, UpstreamError) as error:
+        _put_error(form, mode, error, _explanation(error, session.connector))
         return _start_page(link, session, project, user, {mode.name: form})
     return _done(session, connection)
 
@@ -128,9 +128,7 @@ def problem(error: HeaplineError) -> Response:
             integration_id=project_id and integration_id(project_id, name),
             problem={
                 "title": _TITLES.get(type(error), "The account was not connected"),
-                "explanation": error.message
-                if isinstance(error, ConnectError)
-                else HeaplineError.__doc__,
+                "explanation": _explanation(error, name),
                 "provider_text": error.meta.get("provider_text"),
                 "code": error.code,
             },
@@ -144,6 +142,19 @@ def problem(error: HeaplineError) -> Response:
 def refused(error: HTTPException) -> Response:
     """Show the framework's own refusals, such as a form without its token, as a page as well."""
     return problem(problems.from_http(error))
+
+
+def _explanation(error: HeaplineError, connector: str) -> str:
+    """Return words for a person: what our other errors say is meant for the operator."""
+    match error:
+        case ConnectError() | FieldInvalid():
+            return error.message
+        case UpstreamError():
+            manifest = runtime().connectors.get(connector)
+            name = manifest.title if manifest else "The other side"
+            return f"{name} could not be reached, or is in trouble. Please try again in a while."
+        case _:
+            return str(HeaplineError.__doc__)
 
 
 def _to_provider(session: ConnectSession, binding: str) -> Response:
@@ -160,6 +171,10 @@ def _start_page(
     forms: dict[str, FlaskForm],
 ) -> Response:
     manifest = runtime().apps.connector(session.connector)
+    with runtime().database.reading() as tx:
+        settings = runtime().apps.settings(tx, session.project_id, session.connector)
+    offer = request.args.getlist("offer")
+    modes = runtime().apps.modes(settings)
     page = make_response(
         render_template(
             "connect/start.html",
@@ -171,12 +186,12 @@ def _start_page(
                     "title": mode.title,
                     "description": mode.description,
                     "scheme": "oauth" if isinstance(mode, AuthorizationCode) else "keys",
-                    "action": url_for("connect.choose", link=link, mode=mode.name),
+                    "action": url_for("connect.choose", link=link, mode=mode.name, offer=offer),
                     "form": forms.get(mode.name) or _form(mode),
                 }
-                for mode in manifest.auth_modes.values()
+                for mode in [one for one in modes if one.name in offer] or modes
             ],
-            scopes=_asked_scopes(manifest, session),
+            scopes=[one for one in manifest.scopes.available if one.name in settings.scopes],
             return_url=session.return_url,
         )
     )
@@ -199,12 +214,6 @@ def _done(session: ConnectSession, connection: Connection) -> Response:
         )
     )
     return _private(page)
-
-
-def _asked_scopes(manifest: Manifest, session: ConnectSession) -> list[Any]:
-    with runtime().database.reading() as tx:
-        settings = runtime().apps.settings(tx, session.project_id, session.connector)
-    return [one for one in manifest.scopes.available if one.name in settings.scopes]
 
 
 def _shown(manifest: Manifest) -> dict[str, str]:
@@ -232,13 +241,13 @@ def _form(mode: AuthMode) -> FlaskForm:
     return form
 
 
-def _put_error(form: FlaskForm, mode: KeyMode, error: HeaplineError) -> None:
+def _put_error(form: FlaskForm, mode: KeyMode, error: HeaplineError, words: str) -> None:
     name = str(error.meta.get("pointer", "")).lstrip("/")
     known = {one.id for one in mode.fields}
     if name in known:
-        form[name].errors = [error.message]
+        form[name].errors = [words]
     else:
-        form.form_errors = [error.message]
+        form.form_errors = [words]
 
 
 def _provider_origin(session: ConnectSession) -> str:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
 from connector import sdk_protocol as protocol
 from connector.connecting import Wish
-from connector.errors import FieldInvalid, NotFound, OriginNotAllowed
-from connector.manifest import origin_of
-from connector.models import Project, SessionStatus
+from connector.errors import (
+    FieldInvalid,
+    HeaplineError,
+    NotFound,
+    OriginNotAllowed,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+)
+from connector.manifest import AuthorizationCode, origin_of
+from connector.models import ConnectSession, Project, SessionStatus
 from connector.store import users as user_store
+from connector.web import problems
 from connector.web.guards import (
     bind,
     binding_for,
@@ -25,6 +44,9 @@ from connector.web.guards import (
 )
 
 blueprint = Blueprint("connect_sdk", __name__)
+
+_WINDOWS = {"connect_sdk.nonce", "connect_sdk.build_oauth_directly"}
+_SIGN_IN_AGAIN = "Close this window, reload the page that you came from and try again."
 
 
 @blueprint.get("/projects/<project_id>/sdk/actions/oauth-nonce")
@@ -49,8 +71,8 @@ def build_oauth(project_id: str) -> Response:
     """Open a connect session and return the address that the popup goes to."""
     project, user = project_or_404(project_id), user_claims(project_id).user_id
     _opener_origin(project)
-    _, link = runtime().connecting.start(project, user, _wish(project_id))
-    return jsonify({"redirectUrl": f"{runtime().settings.public_url}/connect/go/{link}"})
+    session, link = runtime().connecting.start(project, user, _wish(project_id))
+    return jsonify({"redirectUrl": runtime().settings.public_url + _first_page(session, link)})
 
 
 @blueprint.get("/projects/<project_id>/sdk/actions/build-oauth")
@@ -60,14 +82,23 @@ def build_oauth_directly(project_id: str) -> Response:
     user = user_claims(project_id, request.args.get("userToken", "")).user_id
     _opener_origin(project)
     session, link = runtime().connecting.start(project, user, _wish(project_id))
-    page = make_response(redirect(f"/connect/go/{link}"))
+    page = make_response(redirect(_first_page(session, link)))
     return _bound(page, project_id, session.user_id)
 
 
 @blueprint.get("/projects/<project_id>/sdk/actions/session-id/<key>")
 def outcome(project_id: str, key: str) -> Response:
-    """Tell how a connect session ended; an empty object while it has not."""
-    session = runtime().connecting.poll(project_id, user_claims(project_id).user_id, key)
+    """Tell how a connect session ended; an empty object while it has not.
+
+    The SDK may ask before its other call has opened the session, and would take any error for the
+    end of its user's sign-in or write it to the console: to it, an unknown session is a pending
+    one. It goes on asking after a failure, and so learns of a second try that succeeds.
+    """
+    user = user_claims(project_id).user_id
+    try:
+        session = runtime().connecting.poll(project_id, user, key)
+    except NotFound:
+        return jsonify({})
     match session.status:
         case SessionStatus.COMPLETE:
             return jsonify({"connectCredentialId": session.connection_id})
@@ -84,20 +115,50 @@ def forget(project_id: str, key: str) -> Response:
     return jsonify({"success": True})
 
 
+@blueprint.errorhandler(HeaplineError)
+def problem(error: HeaplineError) -> Response:
+    """Explain on the page of a window why it goes no further; to the SDK itself, as JSON."""
+    if request.endpoint not in _WINDOWS:
+        return problems.answer(error)
+    ended = isinstance(error, TokenMissing | TokenInvalid | TokenExpired)
+    page = make_response(
+        render_template(
+            "connect/problem.html",
+            connector=runtime().connectors.get(request.args.get("action", "")),
+            popup=True,
+            problem={
+                "title": "Your session has ended" if ended else "This window cannot be used",
+                "explanation": _SIGN_IN_AGAIN if ended else error.message,
+                "code": error.code,
+            },
+        )
+    )
+    page.status_code = problems.status_of(type(error))
+    return _private(page)
+
+
+def _first_page(session: ConnectSession, link: str) -> str:
+    """Return where the window goes first: to the provider, or to the form of a key mode."""
+    with runtime().database.reading() as tx:
+        settings = runtime().apps.settings(tx, session.project_id, session.connector)
+    modes = runtime().apps.modes(settings)
+    wanted = _json_argument("installOptions").get("accountType")
+    names = wanted if isinstance(wanted, list) else [wanted]
+    offered = [mode for mode in modes if mode.name in names] or modes
+    if any(isinstance(mode, AuthorizationCode) for mode in offered):
+        return url_for("connect.go", link=link)
+    return url_for("connect.start", link=link, offer=[mode.name for mode in offered])
+
+
 def _wish(project_id: str) -> Wish:
     names = list(runtime().connectors)
     asked = request.args.get("integrationId") or request.args.get("action", "")
     connector = protocol.connector_of(project_id, asked, names)
     if connector is None:
         raise NotFound
-    options = _json_argument("installOptions")
-    poll_key = request.args.get("oauthMetaKeyId") or request.args.get("sessionId")
-    return Wish(
-        connector=connector,
-        poll_key=poll_key,
-        reconnect_id=options.get("selectedCredentialId") or None,
-        allow_multiple=bool(options.get("allowMultipleCredentials")),
-        external_id=options.get("externalId") or None,
+    return dataclasses.replace(
+        protocol.wish(connector, _json_argument("installOptions")),
+        poll_key=request.args.get("oauthMetaKeyId") or request.args.get("sessionId"),
         opener_origin=request.args.get("originForPostMessage") or None,
     )
 
@@ -136,6 +197,10 @@ def _user_id(project_id: str, external_id: str) -> str:
 def _bound(page: Response, project_id: str, user_id: str) -> Response:
     binding = binding_for(project_id, user_id) or new_binding(project_id, user_id)
     bind(page, project_id, user_id, binding)
+    return _private(page)
+
+
+def _private(page: Response) -> Response:
     page.headers["Cache-Control"] = "no-store"
     page.headers["Referrer-Policy"] = "no-referrer"
     return secure_headers(page)

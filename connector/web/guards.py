@@ -9,7 +9,13 @@ from typing import Any, cast
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from connector.errors import BodyInvalid, NotFound, OriginNotAllowed, TokenMissing
+from connector.errors import (
+    BodyInvalid,
+    NotFound,
+    OriginNotAllowed,
+    RequestTooLarge,
+    TokenMissing,
+)
 from connector.models import ApiKey, Project
 from connector.runtime import Runtime
 from connector.store import projects as project_store
@@ -87,9 +93,13 @@ def json_object() -> dict[str, Any]:
     ------
     BodyInvalid
         If it is anything else.
+    RequestTooLarge
+        If it is longer than this server accepts.
 
     """
     raw = request.get_data()
+    if request.content_length is None and len(raw) == request.max_content_length:
+        raise RequestTooLarge  # werkzeug cuts a chunked body off at the limit and goes on
     if not raw.strip():
         return {}
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from connector import errors as e
 from connector.redaction import redact
@@ -105,7 +105,7 @@ def from_http(error: HTTPException) -> e.HeaplineError:
 def install(app: Flask) -> None:
     """Answer every error of an API in the envelope; pages render their own."""
     app.register_error_handler(e.HeaplineError, _known)
-    app.register_error_handler(HTTPException, _framework)
+    app.register_error_handler(HTTPException, answer_framework)
     app.register_error_handler(Exception, _unknown)
 
 
@@ -115,8 +115,12 @@ def _known(error: e.HeaplineError) -> Response:
     return answer(error)
 
 
-def _framework(error: HTTPException) -> Response:
-    return answer(from_http(error))
+def answer_framework(error: HTTPException) -> Response:
+    """Return one of the framework's own errors as a JSON answer."""
+    response = answer(from_http(error))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
 
 
 def _unknown(error: Exception) -> Response:

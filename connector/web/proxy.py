@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import string
+import sys
 from typing import BinaryIO, cast
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
@@ -25,7 +28,7 @@ def forward(project_id: str, connector: str, _rest: str = "") -> Response:
     """Forward a request for the user whose token came with it."""
     runtime_ = runtime()
     claims = runtime_.access.claims(project_id, bearer(), key_checked_later=True)
-    request.max_content_length = None  # the proxy has a cap of its own
+    request.max_content_length = sys.maxsize  # the proxy has a cap of its own
     target, query = _raw_target()
     answer = runtime_.proxy.forward(
         claims,
@@ -33,7 +36,7 @@ def forward(project_id: str, connector: str, _rest: str = "") -> Response:
             request_id=request_id(),
             connector=connector,
             method=request.method,
-            target=request.headers.get("X-Paragon-Proxy-Url") or target,
+            target=target,
             query=query,
             headers=list(request.headers.items()),
             body=cast(BinaryIO, request.stream),
@@ -54,16 +57,24 @@ def forward(project_id: str, connector: str, _rest: str = "") -> Response:
 
 
 def _raw_target() -> tuple[str, str]:
-    """Return the target as the caller encoded it, and the query.
+    """Return the target as the caller encoded it, and the query when it is not part of that.
 
     WSGI's PATH_INFO is decoded, so ``%2F`` could not be told from a slash; servers give the
     request line beside it.
     """
+    given = request.headers.get("X-Paragon-Proxy-Url")
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path
-    path, _, query = str(raw).partition("?")
+    if given:
+        return _ascii(given), _ascii(str(raw).partition("?")[2])
+    path, mark, query = str(raw).partition("?")
     if "://" in path and not path.startswith("/"):
         path = "/" + path.split("://", 1)[1].partition("/")[2]
-    return "/".join(path.split("/")[_PREFIX_SEGMENTS:]), query
+    return _ascii("/".join(path.split("/")[_PREFIX_SEGMENTS:]) + mark + query), ""
+
+
+def _ascii(text: str) -> str:
+    """Percent-encode what is not ASCII; WSGI reads bytes as Latin-1."""
+    return text if text.isascii() else quote(text.encode("latin-1"), safe=string.printable)
 
 
 def _seconds(default: int) -> float:

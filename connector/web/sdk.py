@@ -9,11 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from connector import sdk_protocol as protocol
-from connector.connecting import Wish
 from connector.errors import BodyInvalid, FieldInvalid, NotFound
 from connector.manifest import AuthorizationCode
-from connector.models import Connection, Project, User
-from connector.proxy.forward import selected
+from connector.models import Connection, Project, Status, User
+from connector.selector import choose
 from connector.store import configurations as configuration_store
 from connector.store import connections as connection_store
 from connector.store import users as user_store
@@ -51,17 +50,21 @@ def integrations(project_id: str) -> Response:
     user = _user(project_id)
     project = project_or_404(project_id)
     runtime_ = runtime()
+    apps = runtime_.apps
     with runtime_.database.reading() as tx:
         connections = connection_store.of_user(tx, project_id, user.id)
+        settings = {name: apps.settings(tx, project_id, name) for name in runtime_.connectors}
     return jsonify(
         [
             protocol.integration(
                 project,
                 manifest,
-                [one for one in connections if one.connector == manifest.name],
+                [one for one in connections if one.connector == name],
+                settings[name],
+                apps.modes(settings[name]),
                 public_url=runtime_.settings.public_url,
             )
-            for manifest in runtime_.connectors.values()
+            for name, manifest in runtime_.connectors.items()
         ]
     )
 
@@ -74,9 +77,8 @@ def uninstall(project_id: str, integration: str) -> Response:
     with runtime().database.reading() as tx:
         connections = connection_store.of_user(tx, project_id, user.id, name)
     selector = request.headers.get("X-Paragon-Credential")
-    chosen = (
-        [selected([(one, None) for one in connections], selector)[0]] if selector else connections
-    )
+    live = [one for one in connections if one.status is not Status.DISCONNECTED]
+    chosen = [choose(connections, selector)] if selector else live
     for connection in chosen:
         runtime().connections.disconnect(project_id, connection.id, "Disconnected by the user.")
     return jsonify({"success": True})
@@ -98,7 +100,8 @@ def credentials(project_id: str) -> Response:
     wanted = request.args.get("integration")
     name = _connector(project_id, wanted) if wanted else None
     with runtime().database.reading() as tx:
-        connections = connection_store.of_user(tx, project_id, user.id, name)
+        every = connection_store.of_user(tx, project_id, user.id, name)
+        connections = [one for one in every if one.status is not Status.DISCONNECTED]
         known = _configurations(tx, project_id, connections)
     return jsonify([protocol.credential(one, known[one.id]) for one in connections])
 
@@ -109,14 +112,9 @@ def create_credential(project_id: str) -> Response:
     user = _user(project_id)
     body = json_object()
     name = _connector(project_id, str(body.get("integrationId") or ""))
-    options = body.get("installOptions") or body.get("integrationOptions") or {}
+    options = _options(body)
     project = project_or_404(project_id)
-    wish = Wish(
-        connector=name,
-        allow_multiple=bool(options.get("allowMultipleCredentials")),
-        external_id=options.get("externalId"),
-        reconnect_id=options.get("selectedCredentialId") or None,
-    )
+    wish = protocol.wish(name, options)
     connecting = runtime().connecting
     if body.get("code"):
         redirect_url = str(body.get("redirectUrl") or "")
@@ -128,7 +126,7 @@ def create_credential(project_id: str) -> Response:
         if not isinstance(payload, dict):
             raise BodyInvalid("payload must be an object with the fields of an auth mode.")
         session, _ = connecting.start(project, user.external_id, wish)
-        mode = _mode_for(name, payload)
+        mode = _key_mode(name, options.get("accountType"), payload)
         connection = connecting.connect_with_keys(session, mode, payload)
     return _credential(project_id, connection)
 
@@ -235,7 +233,7 @@ def _own(project_id: str, selector: str) -> Connection:
     user = _user(project_id)
     with runtime().database.reading() as tx:
         connections = connection_store.of_user(tx, project_id, user.id)
-    return selected([(one, None) for one in connections], selector)[0]
+    return choose(connections, selector)
 
 
 def _credential(project_id: str, connection: Connection) -> Response:
@@ -251,14 +249,24 @@ def _connector(project_id: str, integration: str) -> str:
     return name
 
 
-def _mode_for(connector: str, payload: dict[str, Any]) -> str:
-    """Return the key mode that fits what was filled in best: the one with most of its fields."""
+def _options(body: dict[str, Any]) -> dict[str, Any]:
+    options = body.get("installOptions") or body.get("integrationOptions") or {}
+    if not isinstance(options, dict):
+        raise FieldInvalid("installOptions must be an object.", pointer="/installOptions")
+    return options
+
+
+def _key_mode(connector: str, account_type: object, payload: dict[str, Any]) -> str:
+    """Return the key mode that was named, else the one that fits best what was filled in."""
     filled = {key for key, value in payload.items() if value not in (None, "")}
     modes = [
         mode
         for mode in runtime().apps.connector(connector).auth_modes.values()
         if not isinstance(mode, AuthorizationCode)
     ]
+    named = next((mode for mode in modes if mode.name == account_type), None)
+    if named is not None:
+        return named.name
     fitting = [mode for mode in modes if {one.id for one in mode.fields} <= filled]
     chosen = max(fitting or modes, key=lambda mode: len(mode.fields), default=None)
     if chosen is None:

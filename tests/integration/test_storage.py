@@ -253,9 +253,7 @@ def test_a_foreign_project_finds_nothing(database: Database) -> None:
         assert connection_store.of_user(tx, other, user.id) == []
         assert connection_store.page(tx, other) == []
         assert connection_store.for_request(tx, other, "alice", "heap", key.id) == []
-        assert not connection_store.set_status(
-            tx, other, connection.id, Status.DISCONNECTED, "no"
-        )
+        assert not connection_store.set_status(tx, other, connection.id, Status.DISCONNECTED, "no")
         assert user_store.find(tx, other, "alice") is None
         assert user_store.find_by_id(tx, other, user.id) is None
         assert not user_store.remove(tx, other, user.id)

@@ -165,7 +165,10 @@ def test_a_path_template_takes_one_segment_a_name() -> None:
             lambda d: d["limits"][0].update(actions=["trakc"]),
             ("/limits/0/actions", "must be names of actions"),
         ),
-        (lambda d: d["limits"][0].update(amount="30"), ("/limits/0/amount", "must be a whole number")),
+        (
+            lambda d: d["limits"][0].update(amount="30"),
+            ("/limits/0/amount", "must be a whole number"),
+        ),
         (
             lambda d: d["retry"].update(attempts=0),
             ("/retry/attempts", "must be greater than or equal to 1 and less than or equal to 10"),
@@ -207,9 +210,7 @@ def test_broken_json_is_located() -> None:
 
 
 def test_a_key_that_stands_twice_is_told() -> None:
-    assert faults('{"name": "x", "name": "y"}') == [
-        ("", "has the key 'name' twice in one object")
-    ]
+    assert faults('{"name": "x", "name": "y"}') == [("", "has the key 'name' twice in one object")]
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"heap"', "1"])

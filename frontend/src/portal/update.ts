@@ -19,6 +19,7 @@ export interface AuthMode {
   id: string;
   scheme: string;
   title: string;
+  description: string;
   fields: Field[];
   scopes: Scope[];
 }
@@ -83,6 +84,7 @@ function readMode(raw: Json): AuthMode {
     id: text(raw.id),
     scheme: text(raw.scheme),
     title: text(raw.accountDescription) || "account",
+    description: text(raw.description),
     fields: list(raw.endUserSuppliedValues).map(readField),
     scopes: list(raw.scopes).map((scope) => ({
       name: text(scope.name),

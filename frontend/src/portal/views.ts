@@ -107,7 +107,7 @@ function bodyOf(view: View, actions: Actions): Part[] {
         buttons(button("Back", "plain", actions.back)),
       ];
     case "form":
-      return [paragraph(`Connect with ${phase.mode.title}.`), phase.form.node];
+      return formView(phase);
     case "waiting":
       return waitingView(phase, view.connector, actions);
     case "disconnecting":
@@ -160,12 +160,17 @@ function connectChoice(view: View, actions: Actions): Part[] {
 function modeChoice(view: View, target: Credential | undefined, actions: Actions): Part[] {
   return view.connector.modes.map((mode, index) => {
     const look = index === 0 ? "primary wide" : "plain wide";
-    const label = `Connect with ${mode.title}`;
+    const label = mode.scheme === "oauth" ? mode.title : `Connect with ${mode.title}`;
     return element("div", { class: "mode" }, [
       scopesOf(mode),
       button(label, look, () => actions.pick(mode, target), index === 0),
     ]);
   });
+}
+
+function formView({ mode, form }: Extract<Phase, { name: "form" }>): Part[] {
+  const about = mode.description ? paragraph(mode.description, "overview") : undefined;
+  return [paragraph(`Connect with ${mode.title}.`), about, form.node];
 }
 
 function scopesOf({ scopes }: AuthMode): Part {

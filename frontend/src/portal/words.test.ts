@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fault } from "./key-form";
 import type { Field } from "./update";
-import { connectFailure, errorText } from "./words";
+import { connectFailure, disconnectFailure, errorText } from "./words";
 
 const answer = JSON.stringify({ message: "Wrong key.", code: "credentials_refused", status: 400 });
 
@@ -27,6 +27,14 @@ test("a blocked window is explained, other failures are quoted", () => {
     title: "Acme was not connected",
     text: "Wrong key.",
   });
+});
+
+test.each([
+  "Failed to fetch",
+  "Load failed",
+  "NetworkError when attempting to fetch resource.",
+])("%s is put into words", (message) => {
+  expect(disconnectFailure(new Error(message), "Acme").text).toMatch(/could not be reached/);
 });
 
 const field: Field = {

@@ -16,11 +16,14 @@ function parse(message: string): unknown {
   }
 }
 
+/** What browsers say when no answer came at all; each has its own words. */
+const NO_ANSWER = /^(failed to fetch|load failed|networkerror when attempting.*)$/i;
+
 /** Find the sentence meant for a person in whatever the SDK or the server gave as an error. */
 export function errorText(error: unknown): string {
   if (typeof error === "string") {
     const inner = parse(error);
-    return typeof inner === "string" ? inner : errorText(inner);
+    return typeof inner === "string" ? inWords(inner) : errorText(inner);
   }
   if (error instanceof Error) {
     return errorText(error.message);
@@ -29,6 +32,12 @@ export function errorText(error: unknown): string {
     return errorText(error.errorResponse ?? error.message ?? error.error ?? "");
   }
   return "";
+}
+
+function inWords(message: string): string {
+  return NO_ANSWER.test(message)
+    ? "The server could not be reached. See that you are online, then try again."
+    : message;
 }
 
 /** Word a failure to connect, with what the person can do about it. */

@@ -1,0 +1,149 @@
+"""Our own API: lists of 120 rows, page by page, on both kinds of storage."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from connector.config import Settings
+from connector.database import Transaction
+from connector.models import Connection, LoggedRequest, Status
+from connector.store import connections as connection_store
+from connector.store import requests as request_store
+from connector.store import users as user_store
+
+from ..key_holder import KeyHolder
+from ..people import Host
+
+ROWS = 120
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings], storage_url: str) -> Settings:
+    return make_settings(database_url=storage_url)
+
+
+@pytest.fixture
+def api(client: FlaskClient, host: Host) -> KeyHolder:
+    with host.runtime.database.transaction() as tx:
+        _fill(tx, host)
+    return KeyHolder(client, host)
+
+
+@pytest.fixture
+def _neighbour(other_host: Host) -> None:
+    """Rows of another project, which must turn up nowhere."""
+    with other_host.runtime.database.transaction() as tx:
+        _fill(tx, other_host)
+
+
+def _fill(tx: Transaction, host: Host) -> None:
+    now = time.time()
+    for number in range(ROWS):
+        user = user_store.ensure(tx, host.project.id, f"user/{number:03}é")
+        connection = Connection(
+            id=f"{host.project.id[:8]}-{number:03}",
+            project_id=host.project.id,
+            user_id=user.id,
+            connector="heap",
+            auth_mode="app_id",
+            region="us",
+            account_key=str(number),
+            account={"app_id": str(number)},
+            external_id=None,
+            development=True,
+            client_id="",
+            scopes=(),
+            status=Status.CONNECTED if number % 2 else Status.DISCONNECTED,
+            status_reason="",
+            status_at=now,
+            # Three share each moment, so that the order must hang on the id as well.
+            created_at=now + number // 3,
+        )
+        connection_store.save(tx, connection)
+    request_store.append(tx, [_entry(host, number) for number in range(ROWS)])
+
+
+def _entry(host: Host, number: int) -> LoggedRequest:
+    return LoggedRequest(
+        request_id=f"r{number:03}",
+        project_id=host.project.id,
+        user=f"user/{number % 2}",
+        connection_id=None,
+        connector="heap",
+        action=None,
+        method="POST",
+        target="https://heapanalytics.com/api/track",
+        status=500 if number % 3 == 0 else 200,
+        error_code=None,
+        attempts=({"status": 200, "ms": 1.5},),
+        duration_ms=2.5,
+        request_bytes=10,
+        response_bytes=2,
+        created_at=time.time(),
+    )
+
+
+@pytest.mark.usefixtures("_neighbour")
+@pytest.mark.parametrize(
+    ("path", "query", "name", "wanted", "backwards"),
+    [
+        ("/users", {}, "external_id", ROWS, False),
+        ("/users", {"search": "user/00"}, "external_id", 10, False),
+        ("/users", {"status": "connected"}, "external_id", ROWS // 2, False),
+        ("/connections", {}, "id", ROWS, False),
+        ("/connections", {"connector": "heap", "status": "disconnected"}, "id", ROWS // 2, False),
+        ("/requests", {}, "request_id", ROWS, True),
+        ("/requests", {"user": "user/1"}, "request_id", ROWS // 2, True),
+        ("/requests", {"failed": "true"}, "request_id", ROWS // 3, True),
+    ],
+)
+@pytest.mark.parametrize("limit", [7, 60])
+def test_pages_hold_every_row_once_and_in_order(
+    api: KeyHolder,
+    path: str,
+    query: dict[str, str],
+    name: str,
+    wanted: int,
+    backwards: bool,
+    limit: int,
+) -> None:
+    pages = list(api.pages(path, limit=limit, **query))
+    found = [item[name] for page in pages for item in page]
+    assert len(found) == wanted
+    assert len(set(found)) == wanted
+    assert found == sorted(found, reverse=backwards)
+    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    assert 0 < len(pages[-1]) <= limit
+
+
+def test_a_page_has_fifty_items_unless_asked_otherwise(api: KeyHolder) -> None:
+    for path in ("/users", "/connections", "/requests"):
+        assert len(api.get(path).json["items"]) == 50
+
+
+def test_what_is_added_between_two_pages_shifts_nothing(api: KeyHolder) -> None:
+    first = api.get("/requests", limit=100).json
+    with api.host.runtime.database.transaction() as tx:
+        request_store.append(
+            tx, [dataclasses.replace(_entry(api.host, 0), request_id="added-meanwhile")]
+        )
+    second = api.get("/requests", limit=100, cursor=first["next_cursor"]).json
+    ids: list[Any] = [item["request_id"] for item in first["items"] + second["items"]]
+    assert len(ids) == len(set(ids)) == ROWS
+    assert "added-meanwhile" not in ids
+
+
+def test_listed_users_come_with_their_own_connections(api: KeyHolder) -> None:
+    for user in api.get("/users", limit=200).json["items"]:
+        assert [one["user"] for one in user["connections"]] == [user["external_id"]]
+
+
+def test_a_path_with_a_null_character_finds_nothing(api: KeyHolder) -> None:
+    for path in ("/users/%00", "/connections/%00", "/connectors/%00"):
+        assert api.get(path).status_code == 404
