@@ -45,6 +45,7 @@ def create_app(runtime: Runtime) -> Flask:
     )
     # Addresses within the proxy's paths must arrive as they were sent.
     app.url_map.merge_slashes = False
+    app.url_map.converters["default"] = guards.Segment
     app.extensions[guards.EXTENSION] = runtime
     app.jinja_env.globals["asset"] = assets.asset
     if settings.trusted_proxies:
@@ -77,7 +78,9 @@ def _static(filename: str) -> Response:
 
 def _bind_log() -> None:
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=problems.request_id(), path=request.path)
+    # The route, not the path: connect links and polling keys are secrets within paths.
+    route = request.url_rule.rule if request.url_rule else None
+    structlog.contextvars.bind_contextvars(request_id=problems.request_id(), route=route)
 
 
 def _finish(response: Response) -> Response:

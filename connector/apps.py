@@ -30,7 +30,10 @@ class Apps:
         self._database = database
         self._sealer = sealer
         self.connectors = connectors
-        self._development_origin = development_origin
+        self._to_sandbox: dict[str, Route] = {
+            name: dict.fromkeys(manifest.origins(), development_origin)
+            for name, manifest in connectors.items()
+        }
 
     def connector(self, name: str) -> Manifest:
         """Return a connector by name.
@@ -48,9 +51,7 @@ class Apps:
 
     def route(self, manifest: Manifest, *, development: bool) -> Route:
         """Return what takes the place of the connector's origins: nothing, or the sandbox."""
-        if not development:
-            return {}
-        return dict.fromkeys(manifest.origins(), self._development_origin)
+        return self._to_sandbox[manifest.name] if development else {}
 
     def settings(self, tx: Transaction, project_id: str, connector: str) -> AppCredentials:
         """Return what the project set, or the blank settings that mean development keys."""

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from jsonpointer import resolve_pointer
 from oauthlib.oauth2 import (
     BackendApplicationClient,
     Client,
+    MissingTokenError,
     OAuth2Error,
     WebApplicationClient,
 )
@@ -31,6 +33,8 @@ from connector.errors import (
     CredentialRefreshFailed,
     GrantRefused,
     HeaplineError,
+    RedirectRefused,
+    UpstreamError,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -44,6 +48,9 @@ for _name in ("requests_oauthlib", "oauthlib"):
 #: Well below the lease that a refresh holds (``credentials.LEASE_SECONDS``).
 TOKEN_SECONDS = 15
 _LONGEST_ANSWER = 256 * 1024
+_NO_TOKEN_ANSWER = "The provider's answer holds no token."  # noqa: S105 - words
+#: Errors that say nothing of the grant, though some send them with status 400.
+_PASSING = {"temporarily_unavailable", "server_error", "slow_down"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,7 @@ class TokenClient:
         _check_status(answer)
         try:
             data = json.loads(answer.content[:_LONGEST_ANSWER])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CredentialRefreshFailed("The provider's account answer is no JSON.") from error
         return data if isinstance(data, dict) else {}
 
@@ -207,13 +214,12 @@ class TokenClient:
         try:
             answer = session.fetch_token(mode.token_url, timeout=TOKEN_SECONDS, **options)
         except OAuth2Error as error:
-            raise _refused(error.error, error.description) from error
+            raise _answered(error.error, error.description) from error
         except requests.RequestException as error:
             _raise_unreachable(error)
-        except ValueError as error:
-            raise GrantRefused(
-                "The provider's token answer has a field that is no number."
-            ) from error
+        except (ValueError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
+            # What oauthlib makes of an answer that is no token answer at all.
+            raise CredentialRefreshFailed(_NO_TOKEN_ANSWER) from error
         return _token(answer)
 
 
@@ -245,21 +251,21 @@ def _shaped(shape: str, body: dict[str, str] | None) -> Any:
 
 
 def _check_status(answer: requests.Response) -> requests.Response:
-    """Sort failures by status: the provider is unwell, or it says no."""
+    """Sort failures: the provider says no, or it is unwell, or something stands before it."""
     status = answer.status_code
     if status < 300:
         return answer
-    if status in {408, 425, 429} or status >= 500:
-        raise CredentialRefreshFailed(f"The provider answered {status}.", status=status)
     error, description = _error_words(answer)
-    raise _refused(error or f"status {status}", description)
+    if status in {400, 401} or (status == 403 and error):
+        raise _answered(error or f"status {status}", description)
+    raise CredentialRefreshFailed(f"The provider answered {status}.", status=status)
 
 
 def _error_words(answer: requests.Response) -> tuple[str | None, str | None]:
     """Return error and description; Heap's deletion API nests them under ``err``."""
     try:
         data = json.loads(answer.content[:_LONGEST_ANSWER])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, None
     if not isinstance(data, dict):
         return None, None
@@ -267,6 +273,15 @@ def _error_words(answer: requests.Response) -> tuple[str | None, str | None]:
     source = nested if isinstance(nested, dict) else data
     error, text = source.get("error"), source.get("error_description") or source.get("message")
     return (str(error) if error else None), (str(text) if text else None)
+
+
+def _answered(error: str | None, description: str | None) -> UpstreamError:
+    """Return our error for one of the provider's: for good, or for now."""
+    if error == MissingTokenError.error:
+        return CredentialRefreshFailed(_NO_TOKEN_ANSWER)
+    if error in _PASSING:
+        return CredentialRefreshFailed(f"The provider answered {error}.")
+    return _refused(error, description)
 
 
 def _refused(error: str | None, description: str | None) -> GrantRefused:
@@ -286,23 +301,31 @@ def _raise_unreachable(error: requests.RequestException) -> NoReturn:
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, requests.Timeout):
         raise UpstreamTimeout from error
+    if isinstance(error, requests.TooManyRedirects):
+        raise RedirectRefused("The provider's token endpoint leads elsewhere.") from error
     raise UpstreamUnreachable from error
 
 
 def _token(answer: Mapping[str, Any]) -> Token:
     access, refresh = answer.get("access_token"), answer.get("refresh_token")
     if not isinstance(access, str) or not access:
-        raise GrantRefused("The provider's token answer holds no access token.")
+        raise CredentialRefreshFailed(_NO_TOKEN_ANSWER)
     remember(access, refresh if isinstance(refresh, str) else None)
-    expires_at = answer.get("expires_at") if answer.get("expires_in") else None
     scope = answer.get("scope")
     return Token(
         access,
         refresh if isinstance(refresh, str) and refresh else None,
-        float(expires_at) if expires_at else None,
+        _expires_at(answer.get("expires_in")),
         " ".join(scope) if isinstance(scope, list) else str(scope or ""),
         dict(answer),
     )
+
+
+def _expires_at(expires_in: object) -> float | None:
+    """Return when a token ends; 0 and nonsense count as left out, which means never."""
+    if not isinstance(expires_in, int | float) or not 0 < expires_in < math.inf:
+        return None
+    return time.time() + expires_in
 
 
 def at_pointer(data: Any, pointer: str) -> Any:

@@ -37,7 +37,7 @@ class Channel:
         self._sock = sock
         self._asked = False
         self._wire: Wire | None = None
-        self._reader: io.BufferedReader | None = None
+        self._reader: io.BufferedReader[Wire] | None = None
 
     def ask(self, head: bytes, body: bytes | Iterable[bytes] | None, seconds: float) -> None:
         """Send a request; each piece of it may take ``seconds``.
@@ -63,6 +63,11 @@ class Channel:
         head = read_head(reader, method)
         wire.expect_body()
         return head, read_body(reader, head.framing)
+
+    def expect_end(self, seconds: float) -> None:
+        """Let the rest of the answer take so long in all."""
+        if self._wire is not None:
+            self._wire.expect_head(seconds)
 
     def clean(self) -> bool:
         """Say whether the request went out whole and nothing came beyond its answer."""

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 
@@ -44,6 +44,7 @@ from connector.manifest import (
     KeyMode,
     Manifest,
     origin_of,
+    secret_fields,
 )
 from connector.models import (
     ConnectAttempt,
@@ -61,13 +62,14 @@ from connector.store import connecting as store
 from connector.store import connections as connection_store
 from connector.store import projects as project_store
 from connector.store import users as user_store
-from connector.tokens import digest, new_secret, same
+from connector.tokens import LONGEST_USER_ID, digest, is_user_id, new_secret, same
 
 log = structlog.get_logger(__name__)
 
 SESSION_SECONDS = 600.0
 ATTEMPT_SECONDS = 600.0
 _LONGEST_PROVIDER_TEXT = 500
+_LONGEST_ACCOUNT_KEY = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +132,12 @@ class Connecting:
             If the connector is not loaded or the connection to renew is not the user's.
         ConnectReturnNotAllowed
             If the return address is on an origin that the project does not allow.
+        FieldInvalid
+            If the user's id or the external id cannot be stored; ``meta["pointer"]`` names it.
 
         """
         self._apps.connector(wish.connector)
+        _check_ids(user, wish.external_id)
         _check_return(project, wish.return_url, self._public_url)
         link = new_secret()
         with self._database.transaction() as tx:
@@ -264,7 +269,7 @@ class Connecting:
 
         """
         attempt = self._consume(connector, callback.state)
-        session = self._session(attempt)
+        session = self.unfinished(attempt.project_id, attempt.session_id)
         try:
             _check_browser(attempt, bindings)
             mode = _consent_mode(self._apps.connector(connector), attempt.auth_mode)
@@ -280,8 +285,8 @@ class Connecting:
             raise
         return session, connection
 
-    def relink(self, project_id: str, session_id: str) -> tuple[ConnectSession, str]:
-        """Open a failed session anew, under a new link; whoever polls it goes on polling.
+    def unfinished(self, project_id: str, session_id: str) -> ConnectSession:
+        """Return a session that may be tried again.
 
         Raises
         ------
@@ -290,15 +295,17 @@ class Connecting:
 
         """
         with self._database.reading() as tx:
-            failed = store.session(tx, project_id, session_id)
-        if failed is None or failed.status is SessionStatus.COMPLETE:
+            session = store.session(tx, project_id, session_id)
+        if session is None or session.status is SessionStatus.COMPLETE:
             raise ConnectExpired
-        link = new_secret()
+        return session
+
+    def reopen(self, session: ConnectSession) -> str:
+        """Open a failed session anew; return its new link. Whoever polls it goes on polling."""
+        link, expires_at = new_secret(), time.time() + SESSION_SECONDS
         with self._database.transaction() as tx:
-            store.reopen_session(
-                tx, project_id, session_id, digest(link), time.time() + SESSION_SECONDS
-            )
-        return failed, link
+            store.reopen_session(tx, session.project_id, session.id, digest(link), expires_at)
+        return link
 
     def connect_with_code(
         self, session: ConnectSession, code: str, redirect_url: str
@@ -312,12 +319,16 @@ class Connecting:
         ------
         ConnectProviderError
             If the provider does not accept the code.
+        ConnectReturnNotAllowed
+            If the code was sent to our own callback: that asks for state and browser.
 
         """
         manifest = self._apps.connector(session.connector)
         mode = manifest.authorization_mode()
         if mode is None or mode.pkce:
             raise NotFound
+        if origin_of(redirect_url) == origin_of(self._public_url):
+            raise ConnectReturnNotAllowed
         with self._database.reading() as tx:
             app = self._apps.app(tx, session.project_id, session.connector)
         return self._exchange(mode, app, session, code, redirect_url, None)
@@ -403,19 +414,12 @@ class Connecting:
             raise ConnectExpired
         return attempt
 
-    def _session(self, attempt: ConnectAttempt) -> ConnectSession:
-        with self._database.reading() as tx:
-            session = store.session(tx, attempt.project_id, attempt.session_id)
-        if session is None or session.status is SessionStatus.COMPLETE:
-            raise ConnectExpired
-        return session
-
     def _check_answer(
         self, mode: AuthorizationCode, attempt: ConnectAttempt, callback: Callback
     ) -> None:
         manifest = self._apps.connector(attempt.connector)
         route = self._apps.route(manifest, development=attempt.development)
-        own = mode.issuer or origin_of(mode.authorize_url)
+        own = (mode.issuer or origin_of(mode.authorize_url)).rstrip("/")
         if callback.issuer and callback.issuer.rstrip("/") not in {own, rerouted(own, route)}:
             raise ConnectIssuerMismatch
         if callback.error == "access_denied":
@@ -454,7 +458,7 @@ class Connecting:
             )
             key, account = self._account(mode, app, token)
         except GrantRefused as error:
-            raise ConnectProviderError(error.message, **error.meta) from error
+            raise _refusal(self._apps.connector(session.connector), error) from error
         new = NewAccount(
             connector=session.connector,
             auth_mode=mode.name,
@@ -473,24 +477,24 @@ class Connecting:
         self, mode: AuthorizationCode, app: App, token: Token
     ) -> tuple[str, dict[str, str]]:
         """Return the account key and what the provider tells of the account."""
-        key = auth.at_pointer(token.answer, mode.account.key)
-        if not isinstance(key, str | int) or not str(key):
+        found = auth.at_pointer(token.answer, mode.account.key)
+        key = str(found) if isinstance(found, str | int) and found is not True else ""
+        if not 0 < len(key) <= _LONGEST_ACCOUNT_KEY or not key.isprintable():
             raise ConnectProviderError(
                 f"The provider's token answer names no account at {mode.account.key}."
             )
         lookup = mode.account.lookup
         if lookup is None:
-            return str(key), {}
-        url = lookup.url.replace("{account_key}", str(key))
+            return key, {}
+        url = lookup.url.replace("{account_key}", quote(key, safe=""))
         data = self._tokens.account(url, token.access_token, app.route)
-        found = {name: auth.at_pointer(data, pointer) for name, pointer in lookup.fields.items()}
-        return str(key), {name: str(val) for name, val in found.items() if val is not None}
+        told = {name: auth.at_pointer(data, pointer) for name, pointer in lookup.fields.items()}
+        return key, {name: _quoted(str(val)) for name, val in told.items() if val is not None}
 
     def _key_secret(
         self, manifest: Manifest, mode: KeyMode, filled: Mapping[str, str], development: bool
     ) -> tuple[Secret, float | None]:
-        secret_fields = {one.id for one in mode.fields if one.secret}
-        remember(*(val for name, val in filled.items() if name in secret_fields))
+        remember(*(filled.get(name) for name in secret_fields(mode)))
         if not isinstance(mode, ClientCredentials):
             return Secret(None, None, filled, time.time()), None
         route = self._apps.route(manifest, development=development)
@@ -532,7 +536,12 @@ class Connecting:
                 SessionStatus.FAILED,
                 error={"code": error.code, "message": error.message},
             )
-        log.info("connect_failed", project=session.project_id, code=error.code)
+        log.info(
+            "connect_failed",
+            project=session.project_id,
+            error=error.code,
+            provider_text=error.meta.get("provider_text"),
+        )
 
 
 def _way_back(session: ConnectSession) -> dict[str, Any]:
@@ -545,6 +554,16 @@ def _way_back(session: ConnectSession) -> dict[str, Any]:
         "post_origin": session.opener_origin,
         "connector": session.connector,
     }
+
+
+def _check_ids(user: str, external_id: str | None) -> None:
+    for pointer, value in (("/user", user), ("/external_id", external_id)):
+        if value is not None and not is_user_id(value):
+            raise FieldInvalid(
+                f"An id must be text of 1 to {LONGEST_USER_ID} characters, none of them a "
+                "control character.",
+                pointer=pointer,
+            )
 
 
 def _check_return(project: Project, return_url: str | None, public_url: str) -> None:
@@ -590,7 +609,17 @@ def _checked_fields(mode: KeyMode, values: Mapping[str, str]) -> dict[str, str]:
     return filled
 
 
+def _refusal(manifest: Manifest, error: GrantRefused) -> ConnectProviderError:
+    """Return the error for a code that was not accepted; what the provider said stays apart."""
+    said = error.meta.get("provider_text") or error.meta.get("error")
+    if not said:
+        return ConnectProviderError(error.message)
+    return ConnectProviderError(
+        f"{manifest.title} did not accept the sign-in.", provider_text=_quoted(str(said))
+    )
+
+
 def _quoted(text: str) -> str:
-    """Return provider text fit to be shown: short, printable, without secrets."""
-    printable = "".join(char if char.isprintable() else " " for char in text)
+    """Return provider text fit to be shown anywhere: short, printable, no markup, no secrets."""
+    printable = "".join(char if char.isprintable() and char not in "<>" else " " for char in text)
     return redact_text(printable)[:_LONGEST_PROVIDER_TEXT]

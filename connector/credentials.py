@@ -33,6 +33,7 @@ from connector.manifest import (
     AuthorizationCode,
     ClientCredentials,
     StaticKey,
+    secret_fields,
 )
 from connector.models import Connection, CredentialRow, Status
 from connector.redaction import remember
@@ -74,7 +75,7 @@ class Secret:
 
     @classmethod
     def from_json(cls, text: str) -> Secret:
-        """Read what was opened, and have its values masked in every log from now on."""
+        """Read what was opened, and have its tokens masked in every log from now on."""
         secret = cls(**json.loads(text))
         remember(secret.access_token, secret.refresh_token)
         return secret
@@ -95,11 +96,20 @@ NOTHING = UsableCredential(0, None)
 class Credentials:
     """Opens and renews the credentials of connections."""
 
-    def __init__(self, database: Database, sealer: Sealer, tokens: TokenClient, apps: Apps) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        tokens: TokenClient,
+        apps: Apps,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         self._database = database
         self._sealer = sealer
         self._tokens = tokens
         self._apps = apps
+        self._lease_seconds = lease_seconds
         self._cache: OrderedDict[str, tuple[int, Secret]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -133,7 +143,7 @@ class Credentials:
         if row is None:
             raise NotConnected
         while True:
-            secret = self._secret(row)
+            secret = self._secret(mode, row)
             if row.version != rejected and not _due(row, secret):
                 return _ready(mode, row, secret)
             renewed = self._renew(connection, mode, row, secret, rejected=rejected)
@@ -168,7 +178,7 @@ class Credentials:
             raise NeedsReauthorisation("Its way of connecting is no longer offered.")
         return mode
 
-    def _secret(self, row: CredentialRow) -> Secret:
+    def _secret(self, mode: AuthMode, row: CredentialRow) -> Secret:
         with self._lock:
             cached = self._cache.get(row.connection_id)
             if cached is not None and cached[0] == row.version:
@@ -177,6 +187,7 @@ class Credentials:
         with self._database.reading() as tx:
             text = self._sealer.open(tx, CREDENTIALS, row.project_id, row.connection_id, row.sealed)
         secret = Secret.from_json(text)
+        remember(*(secret.fields.get(name) for name in secret_fields(mode)))
         with self._lock:
             self._cache[row.connection_id] = (row.version, secret)
             while len(self._cache) > _CACHED:
@@ -194,7 +205,8 @@ class Credentials:
     ) -> UsableCredential | None:
         """Renew under the lease; nothing when someone else holds it or it is too early to retry."""
         if not row.refreshable:
-            raise self._mark(connection, row, _why_not_renewable(rejected))
+            self._give_up(connection, row, _why_not_renewable(rejected))
+            return None
         now = time.time()
         if now < row.retry_at:
             if row.version == rejected or _expired(row):
@@ -202,7 +214,7 @@ class Credentials:
             return None
         owner = secrets.token_hex(16)
         with self._database.transaction() as tx:
-            if not store.take_lease(tx, row, owner, now, now + LEASE_SECONDS):
+            if not store.take_lease(tx, row, owner, now, now + self._lease_seconds):
                 return None
         return self._renew_under_lease(connection, mode, row, secret, owner, rejected=rejected)
 
@@ -219,7 +231,8 @@ class Credentials:
         try:
             token = self._ask(connection, mode, secret)
         except (GrantRefused, NeedsReauthorisation) as error:
-            raise self._mark(connection, row, error.message, owner) from error
+            self._give_up(connection, row, error.message, owner)
+            return None
         except UpstreamError as error:
             self._release(row, owner)
             log.warning("credential_refresh_failed", connection=connection.id, error=error.code)
@@ -273,30 +286,40 @@ class Credentials:
 
     def _release(self, row: CredentialRow, owner: str) -> None:
         failures = row.failures + 1
-        wait = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** (failures - 1))
+        wait = min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 10))
         retry_at = time.time() + wait
         with self._database.transaction() as tx:
             store.release_lease(tx, row, owner, failures=failures, retry_at=retry_at)
 
-    def _mark(
+    def _give_up(
         self, connection: Connection, row: CredentialRow, reason: str, owner: str | None = None
-    ) -> NeedsReauthorisation:
-        """Mark the connection unless its credential was replaced meanwhile; return the error."""
+    ) -> None:
+        """Mark the connection, unless its credential was replaced or taken over meanwhile.
+
+        Raises
+        ------
+        NeedsReauthorisation
+            If it was marked.
+
+        """
         with self._database.transaction() as tx:
             current = store.credential(tx, row.project_id, row.connection_id)
-            if current is not None and current.version == row.version:
-                store.set_status(
-                    tx,
-                    connection.project_id,
-                    connection.id,
-                    Status.NEEDS_REAUTHORISATION,
-                    reason,
-                    unless=Status.DISCONNECTED,
-                )
-                if owner is not None:
-                    store.release_lease(tx, row, owner, failures=row.failures, retry_at=0.0)
-        log.warning("connection_needs_reauthorisation", connection=connection.id)
-        return needs_reauthorisation(connection, reason)
+            if current is None or current.version != row.version:
+                return
+            if owner is not None and current.lease_owner != owner:
+                return
+            store.set_status(
+                tx,
+                connection.project_id,
+                connection.id,
+                Status.NEEDS_REAUTHORISATION,
+                reason,
+                unless=Status.DISCONNECTED,
+            )
+            if owner is not None:
+                store.release_lease(tx, row, owner, failures=row.failures, retry_at=0.0)
+        log.warning("connection_needs_reauthorisation", connection=connection.id, reason=reason)
+        raise needs_reauthorisation(connection, reason)
 
     def _wait_for_change(
         self, connection: Connection, row: CredentialRow, deadline: float

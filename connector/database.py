@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy
 from alembic import command
@@ -15,10 +16,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from connector.errors import DatabaseUnusable, Overloaded
+from connector.errors import DatabaseUnusable, FieldInvalid, Overloaded
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: Any constant number: the advisory lock that keeps two servers from migrating at once.
@@ -52,6 +53,8 @@ class Database:
             If other writers hold the database for too long.
         DatabaseUnusable
             If it cannot be reached, is full or read-only.
+        FieldInvalid
+            If a value cannot be stored or looked up.
 
         """
         with _translated(self.engine), self.engine.connect() as connection:
@@ -108,7 +111,11 @@ def _engine(url: str, pool_size: int) -> Engine:
         case "postgresql":
             # Servers allow 100 connections by default; a few processes must fit in.
             return sqlalchemy.create_engine(
-                url, pool_size=min(pool_size, 8), max_overflow=12, pool_pre_ping=True
+                url,
+                pool_size=min(pool_size, 8),
+                max_overflow=12,
+                pool_pre_ping=True,
+                hide_parameters=True,
             )
         case other:
             raise DatabaseUnusable(
@@ -125,6 +132,7 @@ def _sqlite_engine(url: str, file: str | None, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=-1,
+        hide_parameters=True,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -148,12 +156,14 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(tx: Transaction) -> None:
     # A writer takes its lock at once: upgrading a read lock later fails instead of waiting.
-    options = tx.get_execution_options()
+    # Straight to the driver: this is on the path of every request.
+    options, pooled = tx.get_execution_options(), tx.connection
+    execute = cast(sqlite3.Connection, pooled.dbapi_connection).execute
     durable = options.get("heapline_durable", True)
-    if tx.info.get("durable", True) != durable:
-        tx.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        tx.info["durable"] = durable
-    tx.exec_driver_sql("BEGIN IMMEDIATE" if options.get("heapline_writes") else "BEGIN")
+    if pooled.info.get("durable", True) != durable:
+        execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        pooled.info["durable"] = durable
+    execute("BEGIN IMMEDIATE" if options.get("heapline_writes") else "BEGIN")
 
 
 def _migrate(tx: Transaction) -> None:
@@ -180,13 +190,19 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise Overloaded from error
-    except OperationalError as error:
-        if "database is locked" in str(error.orig):
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if "database is locked" in str(error):
             raise Overloaded from error
         raise DatabaseUnusable(_why(error, engine)) from error
+    except (DataError, UnicodeEncodeError) as error:
+        # Null characters (PostgreSQL), halves of surrogate pairs, more text than a column takes.
+        raise FieldInvalid(
+            "A value is too long or holds a character that cannot be kept."
+        ) from error
 
 
-def _why(error: DBAPIError, engine: Engine) -> str:
+def _why(error: DBAPIError | sqlite3.OperationalError, engine: Engine) -> str:
     where = engine.url.render_as_string(hide_password=True)
-    first = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+    text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    first = text.splitlines()[0] if text else "no reason given"
     return f"The database {where} cannot be used: {first}"

@@ -14,6 +14,10 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: NAT64 (RFC 6052) and 6to4 (RFC 3056): IPv6 addresses that lead to an IPv4 one.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
+#: All that IANA has given out of IPv6 for the public internet.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+#: Set aside since the standard library's table was made (RFC 6890, RFC 9637).
+_SET_ASIDE = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20"))
 
 
 class Guard:
@@ -74,7 +78,10 @@ def is_public(address: IPAddress) -> bool:
         inner = _embedded(address)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast
+        if address not in _GLOBAL_UNICAST:
+            return False
+    set_aside = any(address in network for network in _SET_ASIDE)
+    return address.is_global and not address.is_multicast and not set_aside
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -82,8 +89,6 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
         return address.ipv4_mapped
     if address in _SIX_TO_FOUR:
         return address.sixtofour
-    if address.teredo:
-        return address.teredo[1]
     if address in _NAT64 or int(address) >> 32 == 0:  # the latter: "IPv4-compatible", obsolete
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None

@@ -294,6 +294,11 @@ def mode_urls(mode: AuthMode) -> list[str]:
             return []
 
 
+def secret_fields(mode: AuthMode) -> frozenset[str]:
+    """Return the ids of the fields of an auth mode that hold secrets."""
+    return frozenset(one.id for one in getattr(mode, "fields", ()) if one.secret)
+
+
 def origin_of(url: str) -> str:
     """Return scheme, host and port of an address, lower case, default port left out."""
     parts = urlsplit(url)

@@ -26,6 +26,7 @@ from connector.errors import (
     UpstreamBroken,
     UpstreamError,
     UpstreamTimeout,
+    UpstreamUnreachable,
 )
 from connector.guard import Guard
 from connector.manifest import origin_of
@@ -78,6 +79,9 @@ class Outbound:
         url = rerouted(request.url, request.route)
         head, deadline = _head(request, url), time.monotonic() + seconds
         channel = self._channels.take(origin_of(url), seconds)
+        if time.monotonic() >= deadline:  # looking up a name takes as long as it likes
+            channel.close()
+            raise UpstreamUnreachable("The provider could not be reached in time.")
         try:
             if request.body is None or isinstance(request.body, bytes):
                 channel.ask(head, request.body, seconds)
@@ -132,6 +136,11 @@ class UpstreamResponse:
         """Return a header's value, several joined by commas."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return ", ".join(values) if values else None
+
+    def expect_end(self, seconds: float) -> None:
+        """Let the rest of the answer take so long in all."""
+        if self._channel is not None:
+            self._channel.expect_end(seconds)
 
     def begin(self) -> None:
         """Wait for the first piece of the body, so that what fails at once fails here.
@@ -206,7 +215,8 @@ class _DoorAdapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
         """Send a prepared request; see :meth:`Outbound.send` for what is raised."""
-        seconds = options.get("timeout") or args[1]
+        seconds = float(options.get("timeout") or args[1])
+        deadline = time.monotonic() + seconds
         body = request.body.encode() if isinstance(request.body, str) else request.body
         skipped = {"accept-encoding", "connection"}
         headers = [item for item in request.headers.items() if item[0].lower() not in skipped]
@@ -218,8 +228,9 @@ class _DoorAdapter(BaseAdapter):
                 body=body,
                 route=self._route,
             ),
-            seconds=float(seconds),
+            seconds=seconds,
         )
+        answer.expect_end(deadline - time.monotonic())
         return _held(request, answer)
 
     def close(self) -> None:
@@ -232,7 +243,7 @@ def _held(request: requests.PreparedRequest, answer: UpstreamResponse) -> reques
     response.headers = CaseInsensitiveDict(answer.headers)
     response.encoding = get_encoding_from_headers(response.headers)
     response.url, response.request = request.url or "", request
-    content = b""
+    content = bytearray()
     try:
         for chunk in answer.chunks():
             content += chunk
@@ -240,7 +251,7 @@ def _held(request: requests.PreparedRequest, answer: UpstreamResponse) -> reques
                 raise ResponseTooLarge(most_bytes=_LONGEST_HELD)
     finally:
         answer.close()
-    response._content = content
+    response._content = bytes(content)
     return response
 
 

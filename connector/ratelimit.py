@@ -19,6 +19,7 @@ from connector.database import Database
 from connector.store import limits as store
 
 SLICES = 10
+LONGEST_BLOCK_SECONDS = 3600.0
 #: A bundle is at most this part of the amount, so what one process may waste stays small.
 _BUNDLE_PART = 100
 
@@ -60,12 +61,12 @@ class RateLimiter:
         A cost above the whole amount is let through alone when the window is empty.
         """
         key = allowance.row_key()
-        now = self._clock()
-        number = _slice(allowance, now)
-        if self._from_bundle(key, number, allowance.cost):
+        if self._from_bundle(key, _slice(allowance, self._clock()), allowance.cost):
             return 0.0
         with self._database.transaction(durable=False) as tx:
             slices, blocked_until = store.read(tx, key)
+            now = self._clock()  # now that the row is ours: waiting for it may have taken a while
+            number = _slice(allowance, now)
             if blocked_until > now:
                 return blocked_until - now
             live = {n: used for n, used in slices.items() if n >= number - SLICES}
@@ -80,8 +81,13 @@ class RateLimiter:
         return 0.0
 
     def block(self, allowance: Allowance, seconds: float) -> None:
-        """Let nobody use the allowance for a while, because the provider said so."""
+        """Let nobody use the allowance for a while, because the provider said so.
+
+        What other processes hold in a bundle they may still use within the current slice. Nothing
+        is blocked for more than an hour: a provider's slip must not lock an account out for good.
+        """
         key, now = allowance.row_key(), self._clock()
+        seconds = min(seconds, LONGEST_BLOCK_SECONDS)
         with self._lock:
             self._bundles.pop(key, None)
         with self._database.transaction(durable=False) as tx:

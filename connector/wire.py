@@ -85,7 +85,7 @@ class Wire(io.RawIOBase):
         return left
 
 
-def read_head(reader: io.BufferedReader, method: str) -> Head:
+def read_head(reader: io.BufferedReader[Wire], method: str) -> Head:
     """Read status and headers, interim answers (1xx) skipped.
 
     Raises
@@ -110,7 +110,7 @@ def read_head(reader: io.BufferedReader, method: str) -> Head:
     return Head(status, headers, framing, version == b"1" and not closes)
 
 
-def read_body(reader: io.BufferedReader, framing: int | str) -> Iterator[bytes]:
+def read_body(reader: io.BufferedReader[Wire], framing: int | str) -> Iterator[bytes]:
     """Yield a body in pieces as they arrive.
 
     Raises
@@ -128,7 +128,7 @@ def read_body(reader: io.BufferedReader, framing: int | str) -> Iterator[bytes]:
             return _sized(reader, int(framing))
 
 
-def _status_line(reader: io.BufferedReader) -> tuple[bytes, int]:
+def _status_line(reader: io.BufferedReader[Wire]) -> tuple[bytes, int]:
     line = _line(reader)
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
@@ -136,7 +136,7 @@ def _status_line(reader: io.BufferedReader) -> tuple[bytes, int]:
     return match.group(1), int(match.group(2))
 
 
-def _headers(reader: io.BufferedReader) -> Headers:
+def _headers(reader: io.BufferedReader[Wire]) -> Headers:
     headers: Headers = []
     while line := _line(reader):
         if line[0] in b" \t" and headers:  # a folded line goes on where the one before ended
@@ -156,7 +156,7 @@ def _text(raw: bytes) -> str:
     return raw.strip(b" \t").decode("latin-1")
 
 
-def _line(reader: io.BufferedReader) -> bytes:
+def _line(reader: io.BufferedReader[Wire]) -> bytes:
     line = reader.readline(_LONGEST_LINE + 1)
     if not line.endswith(b"\n"):
         raise HeadTooLarge if len(line) > _LONGEST_LINE else WireError("broke off")
@@ -196,7 +196,7 @@ def _joined(headers: Headers, name: str) -> str:
     return ", ".join(value for key, value in headers if key.lower() == name)
 
 
-def _sized(reader: io.BufferedReader, length: int) -> Iterator[bytes]:
+def _sized(reader: io.BufferedReader[Wire], length: int) -> Iterator[bytes]:
     while length:
         piece = reader.read1(min(length, CHUNK))
         if not piece:
@@ -205,7 +205,7 @@ def _sized(reader: io.BufferedReader, length: int) -> Iterator[bytes]:
         yield piece
 
 
-def _chunked(reader: io.BufferedReader) -> Iterator[bytes]:
+def _chunked(reader: io.BufferedReader[Wire]) -> Iterator[bytes]:
     while size := _chunk_size(reader):
         yield from _sized(reader, size)
         if _line(reader):
@@ -214,13 +214,13 @@ def _chunked(reader: io.BufferedReader) -> Iterator[bytes]:
         pass  # trailers are for this hop
 
 
-def _chunk_size(reader: io.BufferedReader) -> int:
+def _chunk_size(reader: io.BufferedReader[Wire]) -> int:
     match = _CHUNK_SIZE.fullmatch(_line(reader))
     if match is None:
         raise WireError("a chunk without a size")
     return int(match.group(1), 16)
 
 
-def _until_end(reader: io.BufferedReader) -> Iterator[bytes]:
+def _until_end(reader: io.BufferedReader[Wire]) -> Iterator[bytes]:
     while piece := reader.read1(CHUNK):
         yield piece

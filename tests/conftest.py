@@ -20,6 +20,7 @@ from connector.runtime import Runtime, build
 from connector.sandbox import Options, RunningSandbox, start
 
 from . import postgres
+from .invented_provider import InventedProvider
 from .operators import Console, make_operator
 from .people import Host, make_host
 
@@ -103,6 +104,20 @@ class SandboxClient:
 
     def fault(self, **fault: object) -> None:
         self.post("faults", fault)
+
+
+@pytest.fixture(scope="session")
+def _shared_ledgerly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InventedProvider]:
+    provider = InventedProvider(tmp_path_factory.mktemp("ledgerly"))
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def ledgerly(_shared_ledgerly: InventedProvider) -> InventedProvider:
+    """A provider that only its manifest describes, in its first state."""
+    _shared_ledgerly.reset()
+    return _shared_ledgerly
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""A server of the host product that holds an API key and calls our own API."""
+"""A server of the host product that holds an API key and calls our own API.
+
+Every answer that it gets must be as the OpenAPI description says.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from connector.access import SCOPES
 
+from .description import Description
 from .people import Host
 
 PREFIX = "/api/v1"
@@ -23,11 +27,14 @@ class KeyHolder:
         self.client = client
         self.host = host
         known = scopes or tuple(SCOPES)
+        self.description = Description(client.get(f"{PREFIX}/openapi.json").json)
         self.key, self.text = host.runtime.access.new_api_key(host.project.id, "tests", known)
 
     def call(self, method: str, path: str, **options: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.text}"}
-        return self.client.open(PREFIX + path, method=method, headers=headers, **options)
+        answer = self.client.open(PREFIX + path, method=method, headers=headers, **options)
+        self.description.check(method, PREFIX + path, answer)
+        return answer
 
     def get(self, path: str, **query: object) -> TestResponse:
         return self.call("GET", path, query_string=query)

@@ -15,6 +15,7 @@ from connector.store import projects as project_store
 
 PASSWORD = "correct horse battery staple"
 _VOID = {"br", "img", "input", "link", "meta", "hr"}
+_BLOCKS = {"dd", "div", "dt", "h1", "h2", "h3", "li", "option", "p", "td", "th"}
 
 
 class Page(HTMLParser):
@@ -85,6 +86,8 @@ class Page(HTMLParser):
             self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self.handle_data(" ")
         if self._open and tag not in _VOID:
             self._open.pop()
 

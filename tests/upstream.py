@@ -72,7 +72,8 @@ class Exchange:
     ) -> None:
         """Send a whole answer with its length."""
         self.read_body()
-        self.send(head(status, [*headers, ("Content-Length", str(len(body)))]), body)
+        start = head(status, [*headers, ("Content-Length", str(len(body)))])
+        self.send(start, b"" if self.received.method == "HEAD" else body)
 
     def end(self) -> None:
         """Close the connection in good order."""

@@ -89,6 +89,9 @@ def _seals(given: Settings, database: Database) -> Finding:
     except HeaplineError as error:
         remedy = "Set the master keys that this database was used with."
         return Finding(Mark.BAD, "Sealed data", error.message, remedy)
+    except OSError as error:
+        words = f"{file} cannot be read: {error.strerror}."
+        return Finding(Mark.BAD, "Sealed data", words, "Run this as the server's own user.")
     return Finding(Mark.GOOD, "Sealed data", f"The master keys open all {len(rows)} data keys.")
 
 

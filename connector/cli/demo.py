@@ -71,6 +71,7 @@ def demo(port: int, sandbox_port: int, product_port: int) -> None:
     environ = _environment(ports)
     settings = load(environ)
     configure("WARNING")
+    click.echo("Starting server, sandbox and demo product…")
     try:
         with Family() as family:
             _Demo(family, settings, environ, ports).run()

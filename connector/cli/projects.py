@@ -66,6 +66,12 @@ def create(name: str, origins: tuple[str, ...], emails: tuple[str, ...], as_json
         for email in emails:
             add_member(tx, project.id, email)
     show_record(_row(project), as_json=as_json)
+    if not emails:
+        click.echo(
+            "No operator sees it in the console yet: "
+            f"heapline operators add EMAIL --project {project.id}",
+            err=True,
+        )
 
 
 @projects.command(

@@ -106,9 +106,30 @@ class Connection:
 
 
 def read_connection(item: Mapping[str, Any]) -> Connection:
-    """Return a connection from the API's JSON, whatever else that may hold."""
-    values = {one.name: item[one.name] for one in fields(Connection)}
-    values["scopes"] = tuple(values["scopes"])
-    for name in ("status_at", "created_at"):
-        values[name] = datetime.fromisoformat(values[name])
+    """Return a connection from the API's JSON, whatever else that may hold.
+
+    Raises
+    ------
+    HeaplineApiError
+        If it is no connection.
+
+    """
+    try:
+        values = {one.name: item[one.name] for one in fields(Connection)}
+        values["scopes"] = tuple(values["scopes"])
+        for name in ("status_at", "created_at"):
+            values[name] = datetime.fromisoformat(values[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise unexpected(200) from error
     return Connection(**values)
+
+
+def unexpected(status: int) -> HeaplineApiError:
+    """Return the error for an answer that Heapline would not give."""
+    return HeaplineApiError(
+        status,
+        "unexpected_answer",
+        "The answer is not one of Heapline's. Check the address, and what stands in between.",
+        {},
+        retryable=status in {502, 503, 504},
+    )

@@ -10,7 +10,7 @@ from typing import IO, Any
 from urllib.parse import urlencode
 
 from connector import tokens
-from connector.client.answers import Connection, Response, read_connection
+from connector.client.answers import Connection, Response, read_connection, unexpected
 from connector.client.transport import Transport, api_error, json_object, quoted, target_below
 
 _TOKEN_SECONDS = 3600
@@ -142,6 +142,8 @@ class Heapline:
         query = {name: value for name, value in wanted.items() if value is not None}
         while True:
             listed = self._call("GET", "connections", query)
+            if not {"items", "next_cursor"} <= listed.keys():
+                raise unexpected(200)
             yield from (read_connection(item) for item in listed["items"])
             if listed["next_cursor"] is None:
                 return

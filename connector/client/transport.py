@@ -11,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from connector.client.answers import HeaplineApiError, HeaplineUnreachable
+from connector.client.answers import HeaplineApiError, HeaplineUnreachable, unexpected
 
 _CONNECTIONS = 64
 _CONNECT_SECONDS = 10.0
@@ -101,15 +101,9 @@ def json_object(answer: requests.Response) -> dict[str, Any] | None:
 def api_error(answer: requests.Response) -> HeaplineApiError:
     """Return the error that an answer of Heapline tells of."""
     body = json_object(answer) or {}
-    if "code" not in body or "message" not in body:
-        return HeaplineApiError(
-            answer.status_code,
-            "unexpected_answer",
-            "The answer is not one of Heapline's. Check the address, and what stands in between.",
-            {},
-            retryable=answer.status_code in {502, 503, 504},
-        )
-    meta = body.get("meta") or {}
+    meta = body.get("meta")
+    if "code" not in body or "message" not in body or not isinstance(meta, dict):
+        return unexpected(answer.status_code)
     return HeaplineApiError(
         answer.status_code,
         str(body["code"]),

@@ -39,7 +39,7 @@ class Body:
         return self.held is not None or self.sent == 0
 
     def chunks(self) -> Stream:
-        """Yield the body as it comes; for one that is not held, once.
+        """Yield the body; for one that is not held as it comes, and once.
 
         Raises
         ------
@@ -49,6 +49,9 @@ class Body:
             If it ends before the length that was announced, or cannot be read.
 
         """
+        if self.held is not None:
+            yield self.held
+            return
         yield from self._counted(self._start)
         if self._stream is not None:
             while chunk := _piece(self._stream, CHUNK):

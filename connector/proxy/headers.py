@@ -85,7 +85,7 @@ def downward(headers: Headers) -> Headers:
 def with_media_type(headers: Headers, body: bytes | None, *, is_json: bool) -> Headers:
     """Replace the SDK's ``Content-Type: auto`` by what the body is."""
     given = next((value for name, value in headers if name.lower() == "content-type"), None)
-    if given is not None and not given.lower().startswith(_AUTO):
+    if given is not None and given.partition(";")[0].strip().lower() != _AUTO:
         return headers
     rest = [(name, value) for name, value in headers if name.lower() != "content-type"]
     if body is None or body == b"":

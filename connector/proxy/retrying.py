@@ -6,6 +6,7 @@ import email.utils
 import random
 import time
 from dataclasses import dataclass
+from datetime import UTC
 
 from connector.errors import UpstreamError, UpstreamUnreachable
 from connector.manifest import RetryRules
@@ -64,6 +65,8 @@ def parse_retry_after(value: str | None, now: float | None = None) -> float | No
         return float(text)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
+    if moment.tzinfo is None:  # "-0000": UTC, said by someone who does not know their own zone
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - (time.time() if now is None else now))

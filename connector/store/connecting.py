@@ -94,10 +94,14 @@ def finish_session(
     connection_id: str | None = None,
     error: dict[str, Any] | None = None,
 ) -> None:
-    """Set the outcome of a session."""
+    """Set the outcome of a session; one that is complete stays so."""
     tx.execute(
         update(connect_sessions)
-        .where(connect_sessions.c.project_id == project_id, connect_sessions.c.id == session_id)
+        .where(
+            connect_sessions.c.project_id == project_id,
+            connect_sessions.c.id == session_id,
+            connect_sessions.c.status != SessionStatus.COMPLETE.value,
+        )
         .values(status=status.value, connection_id=connection_id, error=error)
     )
 

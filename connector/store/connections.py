@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from connector.models import Connection, CredentialRow, Status
 from connector.tables import connections, credentials, signing_keys, users
 
 PAGE = 50
+_FIRST_VERSIONS = 2**30
 
 
 def save(tx: Transaction, value: Connection) -> None:
@@ -122,12 +124,17 @@ def page(
 
 
 def count_by_status(
-    tx: Transaction, project_id: str, connector: str | None = None
+    tx: Transaction, project_id: str, connector: str | None = None, *, by_app: bool = False
 ) -> dict[str, int]:
-    """Return how many connections of a project, or of one connector in it, are in each status."""
+    """Return how many connections of a project, or of one connector in it, are in each status.
+
+    With ``by_app`` only those count that were made with a client id.
+    """
     query = select(connections.c.status, func.count()).where(connections.c.project_id == project_id)
     if connector is not None:
         query = query.where(connections.c.connector == connector)
+    if by_app:
+        query = query.where(connections.c.client_id != "")
     rows = tx.execute(query.group_by(connections.c.status))
     return {row[0]: row[1] for row in rows}
 
@@ -183,11 +190,15 @@ def save_credential(
     *,
     refreshable: bool,
 ) -> None:
-    """Set the credential of a connection, one version on from the one before."""
+    """Set the credential of a connection, one version on from the one before.
+
+    The first one's version is random: a server may still hold the credential that the connection
+    had before it was disconnected, and must not take this one for that.
+    """
     before = credential(tx, connection.project_id, connection.id)
     values = {
         "sealed": sealed,
-        "version": before.version + 1 if before else 1,
+        "version": before.version + 1 if before else 1 + secrets.randbelow(_FIRST_VERSIONS),
         "expires_at": expires_at,
         "refreshable": refreshable,
         "lease_owner": None,

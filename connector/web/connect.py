@@ -13,6 +13,7 @@ from wtforms.validators import DataRequired
 from connector.connecting import Callback
 from connector.errors import (
     ConnectError,
+    ConnectExpired,
     ConnectForeignBrowser,
     ConnectRefused,
     FieldInvalid,
@@ -55,14 +56,14 @@ def go(link: str) -> Response:
 @blueprint.get("/link/<link>")
 def start(link: str) -> Response:
     """Show who wants to connect to what, and the ways to do so."""
-    session, project, user = runtime().connecting.by_link(link)
+    session, project, user = _opened(link)
     return _start_page(link, session, project, user, {})
 
 
 @blueprint.post("/link/<link>")
 def choose(link: str) -> Response:
     """Begin at the provider, or connect by the keys that were filled in."""
-    session, project, user = runtime().connecting.by_link(link)
+    session, project, user = _opened(link)
     manifest = runtime().apps.connector(session.connector)
     mode = manifest.auth_modes.get(request.args.get("mode", ""))
     if mode is None:
@@ -102,9 +103,10 @@ def callback(connector: str) -> Response:
 @blueprint.get("/again/<project_id>/<session_id>")
 def again(project_id: str, session_id: str) -> Response:
     """Start over after a problem, in the browser that had it."""
-    session, link = runtime().connecting.relink(project_id, session_id)
+    session = runtime().connecting.unfinished(project_id, session_id)
     if binding_for(project_id, session.user_id) is None:
-        raise ConnectForeignBrowser
+        raise ConnectExpired  # as for a session that does not exist
+    link = runtime().connecting.reopen(session)
     endpoint = "connect.go" if session.opener_origin else "connect.start"
     return _private(make_response(redirect(url_for(endpoint, link=link))))
 
@@ -142,6 +144,18 @@ def problem(error: HeaplineError) -> Response:
 def refused(error: HTTPException) -> Response:
     """Show the framework's own refusals, such as a form without its token, as a page as well."""
     return problem(problems.from_http(error))
+
+
+def _opened(link: str) -> tuple[ConnectSession, Project, User]:
+    """Return what a link starts.
+
+    A link that an operator made may be opened anywhere. One that the SDK asked for is good in the
+    browser bound to its user alone: anybody with a user token could send it to someone else.
+    """
+    session, project, user = runtime().connecting.by_link(link)
+    if session.opener_origin and binding_for(session.project_id, session.user_id) is None:
+        raise ConnectForeignBrowser
+    return session, project, user
 
 
 def _explanation(error: HeaplineError, connector: str) -> str:

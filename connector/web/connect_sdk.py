@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -45,15 +46,28 @@ from connector.web.guards import (
 
 blueprint = Blueprint("connect_sdk", __name__)
 
-_WINDOWS = {"connect_sdk.nonce", "connect_sdk.build_oauth_directly"}
 _SIGN_IN_AGAIN = "Close this window, reload the page that you came from and try again."
 
 
+def _in_window(view: Callable[[str], Response]) -> Callable[[str], Response]:
+    """Have a view that a person sees in a window explain its errors on a page."""
+
+    @functools.wraps(view)
+    def explained(project_id: str) -> Response:
+        try:
+            return view(project_id)
+        except HeaplineError as error:
+            return _problem_page(error)
+
+    return explained
+
+
 @blueprint.get("/projects/<project_id>/sdk/actions/oauth-nonce")
+@_in_window
 def nonce(project_id: str) -> Response:
     """Bind the popup's browser to the user and tell the opening page that the popup is here."""
-    project = project_or_404(project_id)
     claims = user_claims(project_id, request.args.get("userToken", ""))
+    project = project_or_404(project_id)
     origin = _opener_origin(project)
     page = make_response(
         render_template(
@@ -69,17 +83,18 @@ def nonce(project_id: str) -> Response:
 @blueprint.get("/v2/projects/<project_id>/sdk/actions/build-oauth")
 def build_oauth(project_id: str) -> Response:
     """Open a connect session and return the address that the popup goes to."""
-    project, user = project_or_404(project_id), user_claims(project_id).user_id
+    user, project = user_claims(project_id).user_id, project_or_404(project_id)
     _opener_origin(project)
     session, link = runtime().connecting.start(project, user, _wish(project_id))
     return jsonify({"redirectUrl": runtime().settings.public_url + _first_page(session, link)})
 
 
 @blueprint.get("/projects/<project_id>/sdk/actions/build-oauth")
+@_in_window
 def build_oauth_directly(project_id: str) -> Response:
     """Serve older packages, whose popup comes here without the nonce page before."""
-    project = project_or_404(project_id)
     user = user_claims(project_id, request.args.get("userToken", "")).user_id
+    project = project_or_404(project_id)
     _opener_origin(project)
     session, link = runtime().connecting.start(project, user, _wish(project_id))
     page = make_response(redirect(_first_page(session, link)))
@@ -115,11 +130,7 @@ def forget(project_id: str, key: str) -> Response:
     return jsonify({"success": True})
 
 
-@blueprint.errorhandler(HeaplineError)
-def problem(error: HeaplineError) -> Response:
-    """Explain on the page of a window why it goes no further; to the SDK itself, as JSON."""
-    if request.endpoint not in _WINDOWS:
-        return problems.answer(error)
+def _problem_page(error: HeaplineError) -> Response:
     ended = isinstance(error, TokenMissing | TokenInvalid | TokenExpired)
     page = make_response(
         render_template(
@@ -179,14 +190,22 @@ def _opener_origin(project: Project) -> str:
     """
     known = {*project.origins, runtime().settings.public_url}
     origin = request.args.get("originForPostMessage", "")
-    referer = request.headers.get("Referer")
-    if origin not in known or (referer and origin_of(referer) not in known):
-        shown = origin if origin not in known else urlsplit(referer or "").netloc
-        raise OriginNotAllowed(
-            f"The origin {shown!r} is not among the project's allowed origins. Add it on the "
-            "project's SDK page."
-        )
+    leading_here = _origin_of_referer()
+    for one in (origin, origin if leading_here is None else leading_here):
+        if one not in known:
+            raise OriginNotAllowed(
+                f"The origin {one!r} is not among the project's allowed origins. Add it on the "
+                "project's SDK page."
+            )
     return origin
+
+
+def _origin_of_referer() -> str | None:
+    referer = request.headers.get("Referer")
+    try:
+        return origin_of(referer) if referer else None
+    except ValueError:
+        return referer
 
 
 def _user_id(project_id: str, external_id: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any, cast
 
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import UnicodeConverter, ValidationError
 
 from connector.errors import (
     BodyInvalid,
@@ -38,6 +40,16 @@ _CSP = (
     "font-src 'self'; connect-src 'self'; form-action {forms}; base-uri 'none'; "
     "frame-ancestors {ancestors}"
 )
+
+
+class Segment(UnicodeConverter):
+    """A segment of a path; none with a null character, which no database could look up."""
+
+    def to_python(self, value: str) -> str:
+        """Match the segment, or have the next route tried."""
+        if "\0" in value:
+            raise ValidationError
+        return value
 
 
 def runtime() -> Runtime:
@@ -103,12 +115,21 @@ def json_object() -> dict[str, Any]:
     if not raw.strip():
         return {}
     try:
-        data = json.loads(raw)
+        data = json.loads(raw, parse_constant=_refuse_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BodyInvalid(f"The body is no JSON: {error}.") from error
     if not isinstance(data, dict):
         raise BodyInvalid("The body must be a JSON object.")
     return data
+
+
+def _refuse_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text[:20])
 
 
 def allow_origins(app: Flask) -> None:
@@ -209,6 +230,8 @@ def _allowed_origin() -> str | None:
         return None
     parts = request.path.split("/")
     project_id = parts[3 if parts[1] == "v2" else 2]
+    if "\0" in project_id:
+        return None
     with runtime().database.reading() as tx:
         project = project_store.find(tx, project_id)
     known = {*(project.origins if project else ()), runtime().settings.public_url}

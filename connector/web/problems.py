@@ -111,7 +111,7 @@ def install(app: Flask) -> None:
 
 def _known(error: e.HeaplineError) -> Response:
     if status_of(type(error)) >= 500:
-        log.warning("request_failed", code=error.code, message=error.message)
+        log.warning("request_failed", error=error.code, message=error.message)
     return answer(error)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import string
+import struct
 import sys
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
+from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.routing import BaseConverter
 
-from connector.errors import HeaderInvalid
+from connector.errors import HeaderInvalid, UpstreamError
 from connector.proxy.call import ProxyRequest
 from connector.web.guards import bearer, runtime
 from connector.web.problems import request_id
@@ -22,8 +28,20 @@ _LONGEST_SECONDS = 300.0
 _PREFIX_SEGMENTS = 6
 
 
+class _Rest(BaseConverter):
+    """All the rest of a path, also when it is empty or begins with a slash."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+@blueprint.record_once
+def _add_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["rest"] = _Rest
+
+
 @blueprint.route("/projects/<project_id>/sdk/proxy/<connector>", methods=_METHODS)
-@blueprint.route("/projects/<project_id>/sdk/proxy/<connector>/<path:_rest>", methods=_METHODS)
+@blueprint.route("/projects/<project_id>/sdk/proxy/<connector>/<rest:_rest>", methods=_METHODS)
 def forward(project_id: str, connector: str, _rest: str = "") -> Response:
     """Forward a request for the user whose token came with it."""
     runtime_ = runtime()
@@ -45,7 +63,8 @@ def forward(project_id: str, connector: str, _rest: str = "") -> Response:
             seconds=_seconds(runtime_.settings.proxy_timeout),
         ),
     )
-    response = Response(answer.chunks, status=answer.status, headers=answer.headers)
+    chunks = _reset_when_broken(answer.chunks) if _framed_by_its_end() else answer.chunks
+    response = Response(chunks, status=answer.status, headers=answer.headers)
     if not any(name.lower() == "content-type" for name, _ in answer.headers):
         del response.headers["Content-Type"]
     # What a provider sends must never run as a page of ours.
@@ -54,6 +73,32 @@ def forward(project_id: str, connector: str, _rest: str = "") -> Response:
     response.headers["X-Request-Id"] = request_id()
     response.call_on_close(answer.close)
     return response
+
+
+def _framed_by_its_end() -> bool:
+    """Say whether the caller cannot tell the end of a body from a connection that broke."""
+    return bool(request.environ["SERVER_PROTOCOL"] == "HTTP/1.0")
+
+
+def _reset_when_broken(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    sock: socket.socket | None = request.environ.get("gunicorn.socket")
+
+    def watched() -> Iterator[bytes]:
+        try:
+            yield from chunks
+        except UpstreamError:
+            if sock is not None:
+                _reset(sock)
+            raise
+
+    return watched()
+
+
+def _reset(sock: socket.socket) -> None:
+    """Reset a connection at once; the server goes on to close what now stands in its place."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with socket.socket() as stand_in:
+        os.dup2(stand_in.fileno(), sock.fileno(), inheritable=False)
 
 
 def _raw_target() -> tuple[str, str]:
@@ -65,11 +110,11 @@ def _raw_target() -> tuple[str, str]:
     given = request.headers.get("X-Paragon-Proxy-Url")
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path
     if given:
-        return _ascii(given), _ascii(str(raw).partition("?")[2])
+        return _ascii(given), str(raw).partition("?")[2]
     path, mark, query = str(raw).partition("?")
     if "://" in path and not path.startswith("/"):
         path = "/" + path.split("://", 1)[1].partition("/")[2]
-    return _ascii("/".join(path.split("/")[_PREFIX_SEGMENTS:]) + mark + query), ""
+    return "/".join(path.split("/")[_PREFIX_SEGMENTS:]) + mark + query, ""
 
 
 def _ascii(text: str) -> str:

@@ -9,18 +9,21 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from connector import sdk_protocol as protocol
-from connector.errors import BodyInvalid, FieldInvalid, NotFound
+from connector.errors import BodyInvalid, FieldInvalid, InputError, NotFound
 from connector.manifest import AuthorizationCode
 from connector.models import Connection, Project, Status, User
 from connector.selector import choose
 from connector.store import configurations as configuration_store
 from connector.store import connections as connection_store
 from connector.store import users as user_store
+from connector.tokens import LONGEST_USER_ID, is_user_id
 from connector.web.guards import json_object, project_or_404, runtime, user_claims
 
 blueprint = Blueprint("sdk", __name__, url_prefix="/projects/<project_id>/sdk")
 
 _LARGEST_META = 16 * 1024
+_LARGEST_SETTINGS = 64 * 1024
+_MOST_CONFIGURATIONS = 100
 
 
 @blueprint.get("/me")
@@ -174,9 +177,14 @@ def create_configuration(project_id: str, credential: str) -> Response:
     """Add a configuration to a credential."""
     connection = _own(project_id, credential)
     external_id = json_object().get("externalId")
-    if external_id is not None and not isinstance(external_id, str):
-        raise FieldInvalid("externalId must be text.", pointer="/externalId")
+    if external_id is not None and not is_user_id(external_id):
+        raise FieldInvalid(
+            f"externalId must be text of 1 to {LONGEST_USER_ID} characters.", pointer="/externalId"
+        )
     with runtime().database.transaction() as tx:
+        known = configuration_store.of_connections(tx, project_id, [connection.id])
+        if len(known[connection.id]) >= _MOST_CONFIGURATIONS:
+            raise InputError(f"A credential has at most {_MOST_CONFIGURATIONS} configurations.")
         configuration_store.create(tx, project_id, connection.id, external_id=external_id)
     return _credential(project_id, connection)
 
@@ -188,6 +196,7 @@ def update_configuration(project_id: str, credential: str) -> Response:
     meta = json_object().get("meta")
     if not isinstance(meta, dict):
         raise FieldInvalid("meta must be an object.", pointer="/meta")
+    _check_size(meta, "/meta")
     chosen = request.headers.get("X-Paragon-Configuration-Id", "")
     with runtime().database.transaction() as tx:
         if not configuration_store.change(tx, project_id, connection.id, chosen, meta=meta):
@@ -257,8 +266,7 @@ def _options(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key_mode(connector: str, account_type: object, payload: dict[str, Any]) -> str:
-    """Return the key mode that was named, else the one that fits best what was filled in."""
-    filled = {key for key, value in payload.items() if value not in (None, "")}
+    """Return the key mode that was named, else the one with most of the fields that were sent."""
     modes = [
         mode
         for mode in runtime().apps.connector(connector).auth_modes.values()
@@ -267,7 +275,7 @@ def _key_mode(connector: str, account_type: object, payload: dict[str, Any]) -> 
     named = next((mode for mode in modes if mode.name == account_type), None)
     if named is not None:
         return named.name
-    fitting = [mode for mode in modes if {one.id for one in mode.fields} <= filled]
+    fitting = [mode for mode in modes if {one.id for one in mode.fields} <= set(payload)]
     chosen = max(fitting or modes, key=lambda mode: len(mode.fields), default=None)
     if chosen is None:
         raise NotFound
@@ -278,7 +286,15 @@ def _merged(before: Any, config: dict[str, Any], name: str) -> dict[str, Any]:
     added = config.get(name, {})
     if not isinstance(added, dict):
         raise FieldInvalid(f"{name} must be an object.", pointer=f"/config/{name}")
-    return {**before, **added}
+    merged = {**before, **added}
+    _check_size(merged, f"/config/{name}", _LARGEST_SETTINGS)
+    return merged
+
+
+def _check_size(data: dict[str, Any], pointer: str, most: int = _LARGEST_META) -> None:
+    if len(json.dumps(data)) > most:
+        name = pointer.rpartition("/")[2]
+        raise FieldInvalid(f"{name} must be shorter than {most} bytes.", pointer=pointer)
 
 
 def _parsed_meta(text: str) -> dict[str, Any]:
@@ -292,6 +308,5 @@ def _parsed_meta(text: str) -> dict[str, Any]:
 
 
 def _save_meta(project_id: str, user: str, meta: dict[str, Any]) -> User:
-    if len(json.dumps(meta)) > _LARGEST_META:
-        raise FieldInvalid(f"meta must be shorter than {_LARGEST_META} bytes.", pointer="/meta")
+    _check_size(meta, "/meta")
     return runtime().connections.set_meta(project_id, user, meta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def upstream(_shared_upstream: Upstream) -> Upstream:
 @pytest.fixture
 def gateway(_shared_gateway: Gateway, upstream: Upstream) -> Gateway:
     """A server with its ordinary settings."""
+    _shared_gateway.since = time.time()
     return _shared_gateway
 
 
@@ -52,7 +54,7 @@ def _shared_small_gateway(
     opened = open_gateway(
         tmp_path_factory.mktemp("small-gateway"),
         _shared_upstream,
-        HEAPLINE_MAX_REQUEST_BYTES=str(2 * 1024 * 1024),
+        HEAPLINE_MAX_REQUEST_BYTES=str(5 * 1024 * 1024),
         HEAPLINE_MAX_RESPONSE_BYTES=str(3 * 1024 * 1024),
         HEAPLINE_WORKERS="1",
     )
@@ -62,7 +64,8 @@ def _shared_small_gateway(
 
 @pytest.fixture
 def small_gateway(_shared_small_gateway: Gateway, upstream: Upstream) -> Gateway:
-    """A server that takes bodies up to 2 MiB and answers up to 3 MiB."""
+    """A server that takes bodies up to 5 MiB and answers up to 3 MiB."""
+    _shared_small_gateway.since = time.time()
     return _shared_small_gateway
 
 

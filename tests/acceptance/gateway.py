@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.config import load
-from connector.models import LoggedRequest
+from connector.models import Connection, LoggedRequest
 from connector.runtime import Runtime, build
 from connector.store import requests as request_store
 
@@ -32,6 +32,10 @@ class Gateway:
     host: Host
     upstream: Upstream
     tokens: dict[str, str]
+    #: Each person's connections, oldest first.
+    connections: dict[str, list[Connection]]
+    #: When the test that uses it began.
+    since: float = 0.0
 
     def path(self, rest: str, connector: str = CONNECTOR) -> str:
         return self.host.path(f"/proxy/{connector}{rest}")
@@ -57,12 +61,13 @@ class Gateway:
         return Caller(self.server.url)
 
     def logged(self, path: str, count: int = 1) -> list[LoggedRequest]:
-        """Return the log entries of a path, oldest first, once there are as many as expected."""
+        """Return this test's log entries of a path, oldest first, once there are so many."""
 
         def entries() -> list[LoggedRequest]:
             with self.runtime.database.reading() as tx:
                 page = request_store.page(tx, self.host.project.id, limit=200)
-            found = [one for one in reversed(page) if one.target.partition("?")[0].endswith(path)]
+            recent = [one for one in reversed(page) if one.created_at >= self.since]
+            found = [one for one in recent if one.target.partition("?")[0].endswith(path)]
             return found if len(found) >= count else []
 
         return list(eventually(entries))
@@ -100,17 +105,25 @@ def open_gateway(
     runtime = build(load(environ))
     host = make_host(runtime, "Acme Notes")
     upstream.on("/token", _issue_token)
-    host.connect("alice", _keys("acme", KEY), "key", connector=CONNECTOR, external_id="first")
-    host.connect("alice", _keys("globex", "k2"), "key", connector=CONNECTOR, external_id="second")
-    host.connect("bob", _keys("bobs", "bobs-secret"), "tokens", connector=CONNECTOR)
-    host.connect("dora", _keys("doras", "dora+key&=1"), "query_key", connector=CONNECTOR)
-    users = ("alice", "bob", "dora", "nobody", "eve")
-    tokens = {user: host.token(user) for user in users}
-    return Gateway(ServerProcess(environ), runtime, host, upstream, tokens)
+    connections = _connect(host)
+    tokens = {user: host.token(user) for user in (*connections, "nobody", "eve")}
+    return Gateway(ServerProcess(environ), runtime, host, upstream, tokens, connections)
 
 
-def _keys(account: str, key: str) -> dict[str, str]:
-    return {"account": account, "api_key": key}
+def _connect(host: Host) -> dict[str, list[Connection]]:
+    def connect(
+        user: str, account: str, key: str, mode: str, name: str | None = None
+    ) -> Connection:
+        keys = {"account": account, "api_key": key}
+        return host.connect(user, keys, mode, connector=CONNECTOR, external_id=name)
+
+    first = connect("alice", "acme", KEY, "key", "first")
+    second = connect("alice", "globex", "k2", "key", "second")
+    return {
+        "alice": [first, second],
+        "bob": [connect("bob", "bobs", "bobs-secret", "tokens")],
+        "dora": [connect("dora", "doras", "dora+key&=1", "query_key")],
+    }
 
 
 def token_answer(name: str) -> bytes:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from connector.config import Settings
 from connector.runtime import build
@@ -27,11 +27,16 @@ from .product import Acme, Platform
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = launch(playwright)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +82,16 @@ def open_visit(chromium: Browser, platform: Platform, acme: Acme) -> Iterator[Ca
 def visit(open_visit: Callable[..., Visit]) -> Visit:
     """Alice's browser."""
     return open_visit()
+
+
+@pytest.fixture
+def strict_visit(playwright: Playwright, platform: Platform, acme: Acme) -> Iterator[Visit]:
+    """A browser that blocks windows which no click asked for, as people's browsers do."""
+    origins = {platform.url, platform.sandbox_url, acme.origin}
+    browser = launch(playwright, ignore_default_args=["--disable-popup-blocking"])
+    with visiting(browser, origins) as opened:
+        yield opened
+    browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])

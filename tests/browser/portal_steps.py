@@ -41,9 +41,7 @@ def deny(window: Page) -> None:
 def connect(visit: Visit, app_id: str = "2544353") -> None:
     """Connect an account through the portal, from the product's page to the portal's last word."""
     open_portal(visit)
-    window = open_window(visit)
-    with window.expect_event("close"):
-        allow(window, app_id)
+    allow(open_window(visit), app_id)
     expect(visit.portal.get_by_text("Heap is connected")).to_be_visible()
 
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from connector.models import Status
+from connector.store import keys as key_store
 
-from ..conftest import eventually
 from ..people import ACME, GLOBEX
 from .accessibility import faults, overflow
 from .chromium import Visit
@@ -107,6 +107,15 @@ def test_a_blocked_window_is_explained(visit: Visit, acme: Acme) -> None:
     visit.shot("portal-blocked")
 
 
+def test_a_window_that_no_click_asked_for_is_reported_as_blocked(
+    strict_visit: Visit, acme: Acme
+) -> None:
+    sign_in(strict_visit, acme.page(install={"accountType": "oauth"}))
+    with pytest.raises(SdkError, match="blocked"):
+        outcome(strict_visit)
+    assert len(strict_visit.context.pages) == 1
+
+
 def test_app_id_and_api_key_connect_without_a_window(visit: Visit, acme: Acme) -> None:
     sign_in(visit, acme.page())
     open_portal(visit)
@@ -152,7 +161,7 @@ def test_an_app_id_alone_is_enough_to_send_events(visit: Visit, acme: Acme) -> N
     close_portal(visit)
     body = '{event: "Opened", identity: "alice@example.com"}'
     run(visit, f'paragon.request("heap", "/track", {{method: "POST", body: {body}}})')
-    [event] = eventually(lambda: acme.sandbox.items("events"))
+    [event] = acme.sandbox.items("events")
     assert (event["app_id"], event["event"]) == ("2544354", "Opened")
 
 
@@ -160,9 +169,7 @@ def test_two_accounts_live_side_by_side(visit: Visit, acme: Acme) -> None:
     sign_in(visit, acme.page(connectOptions={"allowMultipleCredentials": True}))
     connect(visit)
     visit.portal.get_by_role("button", name="Connect another account").click()
-    window = open_window(visit)
-    with window.expect_event("close"):
-        allow(window, GLOBEX["app_id"])
+    allow(open_window(visit), GLOBEX["app_id"])
     expect(visit.portal.get_by_text("hank@globex.example")).to_be_visible()
     expect(visit.portal.get_by_text("alice@acme.example")).to_be_visible()
     visit.shot("portal-two-accounts")
@@ -171,7 +178,7 @@ def test_two_accounts_live_side_by_side(visit: Visit, acme: Acme) -> None:
     acme_account, globex = acme.connections()
     for connection, app_id in ((globex, GLOBEX["app_id"]), (acme_account, ACME["app_id"])):
         send(visit, connection.id)
-        eventually(lambda app_id=app_id: acme.sandbox.items("events", app_id=app_id))
+        assert len(acme.sandbox.items("events", app_id=app_id)) == 1
     begin(visit, f'paragon.connect("heap", {{selectedCredentialId: "{globex.id}"}})')
     expect(visit.portal.get_by_text("hank@globex.example")).to_be_visible()
     expect(visit.portal.get_by_text("alice@acme.example")).to_have_count(0)
@@ -195,8 +202,8 @@ def test_one_account_takes_the_place_of_another_unless_several_are_wanted(
 def run_window_install(visit: Visit, accounts: str = '{accountType: "oauth"}') -> None:
     with visit.page.expect_popup() as popup:
         begin(visit, f'paragon.startOAuthFlow("heap", {accounts})')
-    with popup.value.expect_event("close"):
-        allow(popup.value)
+    allow(popup.value)
+    expect(popup.value.get_by_role("heading", name="Heap is connected")).to_be_visible()
 
 
 def test_a_revoked_account_is_reconnected_under_its_old_id(visit: Visit, acme: Acme) -> None:
@@ -218,9 +225,7 @@ def test_a_revoked_account_is_reconnected_under_its_old_id(visit: Visit, acme: A
     expect(visit.portal.get_by_text("Needs re-authorisation")).to_be_visible()
     visit.shot("portal-needs-reauthorisation")
     assert faults(visit.portal_frame) == []
-    window = open_window(visit, "Reconnect")
-    with window.expect_event("close"):
-        allow(window)
+    allow(open_window(visit, "Reconnect"))
     expect(visit.portal.get_by_text("Heap is connected")).to_be_visible()
     [after] = acme.connections()
     assert (after.id, after.status) == (before.id, Status.CONNECTED)
@@ -278,6 +283,38 @@ def test_install_opens_the_window_at_once(visit: Visit, acme: Acme) -> None:
     expect(visit.page.locator("#paragon-connect-frame")).to_be_hidden()
 
 
+def test_a_product_with_a_portal_of_its_own_connects_without_ours(visit: Visit, acme: Acme) -> None:
+    sign_in(visit, acme.page())
+    visit.page.evaluate("paragon.setHeadless(true)")
+    with visit.page.expect_popup() as popup:
+        begin(
+            visit,
+            """new Promise((onComplete, onError) => paragon.installFlow.start("heap", {
+                onComplete, onError,
+                onNext: ({stage}) => {
+                    if (stage === "accountType") paragon.installFlow.setAccountType("oauth");
+                },
+            }))""",
+        )
+    allow(popup.value)
+    assert outcome(visit)["credentialId"] == acme.connections()[0].id  # type: ignore[index]
+
+
+def test_a_session_that_ends_under_an_open_portal_is_explained(visit: Visit, acme: Acme) -> None:
+    acme.host.connect("alice")
+    visit.expect_complaint("status of 401")
+    sign_in(visit, acme.page())
+    open_portal(visit)
+    with acme.platform.runtime.database.transaction() as tx:
+        key_store.revoke_signing_key(tx, acme.project.id, acme.host.signing_key_id)
+    visit.portal.get_by_role("button", name="Disconnect").click()
+    visit.portal.get_by_role("button", name="Disconnect").click()
+    expect(visit.portal.get_by_text("Your session has ended")).to_be_visible()
+    expect(visit.portal.get_by_role("alert")).to_have_count(0)
+    visit.shot("portal-session-ended")
+    close_portal(visit)
+
+
 def test_install_by_keys_asks_for_them_in_the_window(visit: Visit, acme: Acme) -> None:
     sign_in(visit, acme.page())
     with visit.page.expect_popup() as popup:
@@ -330,6 +367,7 @@ def test_the_portal_fits_a_phone_in_either_theme(
     sign_in(narrow, acme.page())
     open_portal(narrow)
     frame = narrow.portal_frame
+    expect(narrow.portal.locator(".icon img")).to_be_visible()
     for step, button in (("choice", None), ("keys", KEYS), ("waiting", CONNECT)):
         if step == "keys":
             narrow.portal.get_by_role("button", name=KEYS).click()

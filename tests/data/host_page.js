@@ -37,6 +37,11 @@ document.getElementById("connect").addEventListener("click", () => {
 });
 document.getElementById("go").addEventListener("click", () => run(window.action));
 signIn().then(
-  (words) => who.replaceChildren(words),
+  (words) => {
+    who.replaceChildren(words);
+    if (config.install) {
+      run(() => paragon.installIntegration("heap", config.install));
+    }
+  },
   (error) => who.replaceChildren(`Not signed in: ${error.message}`),
 );

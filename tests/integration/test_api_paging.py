@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,17 @@ from ..key_holder import KeyHolder
 from ..people import Host
 
 ROWS = 120
+#: Path, query, what tells rows apart, how many there are, and whether the newest come first.
+LISTS: list[tuple[str, dict[str, str], str, int, bool]] = [
+    ("/users", {}, "external_id", ROWS, False),
+    ("/users", {"search": "user/00"}, "external_id", 10, False),
+    ("/users", {"status": "connected"}, "external_id", ROWS // 2, False),
+    ("/connections", {}, "id", ROWS, False),
+    ("/connections", {"connector": "heap", "status": "disconnected"}, "id", ROWS // 2, False),
+    ("/requests", {}, "request_id", ROWS, True),
+    ("/requests", {"user": "user/1"}, "request_id", ROWS // 2, True),
+    ("/requests", {"failed": "true"}, "request_id", ROWS // 3, True),
+]
 
 
 @pytest.fixture
@@ -90,36 +102,15 @@ def _entry(host: Host, number: int) -> LoggedRequest:
 
 
 @pytest.mark.usefixtures("_neighbour")
-@pytest.mark.parametrize(
-    ("path", "query", "name", "wanted", "backwards"),
-    [
-        ("/users", {}, "external_id", ROWS, False),
-        ("/users", {"search": "user/00"}, "external_id", 10, False),
-        ("/users", {"status": "connected"}, "external_id", ROWS // 2, False),
-        ("/connections", {}, "id", ROWS, False),
-        ("/connections", {"connector": "heap", "status": "disconnected"}, "id", ROWS // 2, False),
-        ("/requests", {}, "request_id", ROWS, True),
-        ("/requests", {"user": "user/1"}, "request_id", ROWS // 2, True),
-        ("/requests", {"failed": "true"}, "request_id", ROWS // 3, True),
-    ],
-)
-@pytest.mark.parametrize("limit", [7, 60])
-def test_pages_hold_every_row_once_and_in_order(
-    api: KeyHolder,
-    path: str,
-    query: dict[str, str],
-    name: str,
-    wanted: int,
-    backwards: bool,
-    limit: int,
-) -> None:
-    pages = list(api.pages(path, limit=limit, **query))
-    found = [item[name] for page in pages for item in page]
-    assert len(found) == wanted
-    assert len(set(found)) == wanted
-    assert found == sorted(found, reverse=backwards)
-    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
-    assert 0 < len(pages[-1]) <= limit
+def test_pages_hold_every_row_once_and_in_order(api: KeyHolder) -> None:
+    for (path, query, name, wanted, backwards), limit in itertools.product(LISTS, (7, 60)):
+        pages = list(api.pages(path, limit=limit, **query))
+        found = [item[name] for page in pages for item in page]
+        case = (path, query, limit)
+        assert len(found) == len(set(found)) == wanted, case
+        assert found == sorted(found, reverse=backwards), case
+        assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1), case
+        assert 0 < len(pages[-1]) <= limit, case
 
 
 def test_a_page_has_fifty_items_unless_asked_otherwise(api: KeyHolder) -> None:

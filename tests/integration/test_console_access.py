@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 from connector.models import Status
 from connector.store import keys as key_store
 
-from ..operators import Console, Page
+from ..operators import Console, Page, make_operator
 from ..people import Host
 
 #: Routes outside any project. A new one must be added here, and so be thought about.
@@ -83,6 +83,7 @@ def test_every_route_is_of_a_project_or_known_to_be_of_none(app: Flask) -> None:
 
 
 def test_without_signing_in_every_route_leads_to_the_form(app: Flask, host: Host) -> None:
+    make_operator(host.runtime, "olga@example.com", host.project)
     visitor = Console(app, host.project)
     ids = _ids(host) | {"rest": "anything"}
     calls = [call for call in _calls(app) if call[0].endpoint not in OPEN]

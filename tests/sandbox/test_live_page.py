@@ -7,18 +7,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
+from ..browser.chromium import launch
 from .conftest import ACME, ACME_KEY, CALLBACK, CLIENT_ID, GLOBEX, Heap
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
 AUTHORIZE = (
     f"/api/partner/oauth/authorize?client_id={CLIENT_ID}&state=xyz&response_type=code"
@@ -29,7 +22,7 @@ AUTHORIZE = (
 @pytest.fixture(scope="module", name="browser")
 def _browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

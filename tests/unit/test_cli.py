@@ -24,6 +24,7 @@ from connector.runtime import build, builtin_manifest
 
 from ..conftest import SandboxClient
 from ..people import ACME
+from ..readme import README
 
 Run = Callable[..., Result]
 
@@ -129,6 +130,19 @@ def test_an_error_is_one_line_that_names_the_place(run: Run) -> None:
     result = run("projects", "create", "X", "--origin", "ftp://x", status=1)
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: origins: Line 1: ftp://x must start with https://")
+
+
+def test_the_first_commands_of_the_readme_work_as_they_stand(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = README.read_text(encoding="utf-8").partition("## Point your own product at it")[2]
+    lines = section.partition("```sh\n")[2].partition("```")[0].splitlines()
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "heapline"
+        run(*arguments, stdin="long enough pass\nlong enough pass\n")
+    assert (tmp_path / "private.pem").exists()
 
 
 def test_a_data_folder_that_cannot_be_made_is_an_error_in_one_line(run: Run) -> None:

@@ -157,6 +157,15 @@ def test_a_database_that_does_not_answer_is_bad(diagnose: Diagnose) -> None:
     assert "hidden" not in finding["words"]
 
 
+def test_a_database_in_good_order_is_so_on_either_storage(
+    diagnose: Diagnose, data_dir: Path, storage_url: str
+) -> None:
+    build(Settings(data_dir=data_dir, database_url=storage_url)).close()
+    found = diagnose(DATABASE_URL=storage_url)
+    good = {one["subject"] for one in found if one["mark"] == "good"}
+    assert {"Database", "Sealed data", "Clock"} <= good
+
+
 @pytest.mark.parametrize(
     ("revision", "mark", "remedy"),
     [("0000", "note", "heapline database upgrade"), ("9999", "bad", "Install that version")],

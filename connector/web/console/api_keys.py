@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import StringField
+from wtforms import SelectChoice, StringField
 from wtforms.validators import DataRequired, Length
 
 from connector.access import SCOPES
 from connector.errors import FieldInvalid, NotFound
 from connector.store import keys as key_store
 from connector.web.console.blueprint import PROJECT, blueprint, page, this_project
-from connector.web.console.forms import CheckList, Form, stripped
+from connector.web.console.forms import CheckList, Form, plain, stripped
 from connector.web.guards import runtime
 
 
@@ -22,11 +22,11 @@ class ApiKeyForm(Form):
         "Name",
         description="For you to tell keys apart, such as the server that uses it.",
         filters=[stripped],
-        validators=[DataRequired("Give the key a name."), Length(max=200)],
+        validators=[DataRequired("Give the key a name."), Length(max=200), plain],
     )
     scopes = CheckList(
         "What it may do",
-        choices=list(SCOPES.items()),
+        choices=[SelectChoice(name, words) for name, words in SCOPES.items()],
         validators=[DataRequired("Choose at least one.")],
     )
 

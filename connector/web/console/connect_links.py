@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import SelectField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms import SelectChoice, SelectField, StringField
+from wtforms.validators import DataRequired
 
 from connector.connecting import Wish
-from connector.tokens import LONGEST_USER_ID
+from connector.errors import FieldInvalid
 from connector.web.console.blueprint import PROJECT, blueprint, page, this_project
 from connector.web.console.forms import Form, stripped
 from connector.web.console.lookup import find_connection, find_user
@@ -23,7 +23,7 @@ class LinkForm(Form):
         description="What your product knows the user by: the sub of the tokens that it signs. "
         "A new user is made when there is none of that id.",
         filters=[stripped],
-        validators=[DataRequired("Fill in the user's id."), Length(max=LONGEST_USER_ID)],
+        validators=[DataRequired("Fill in the user's id.")],
     )
     connector = SelectField("Integration")
 
@@ -32,9 +32,15 @@ class LinkForm(Form):
 def new_connect_link() -> ResponseReturnValue:
     """Make a link for a user by id, who may be new."""
     form = LinkForm(data={"user": request.args.get("user", "")})
-    form.connector.choices = [(one.name, one.title) for one in runtime().connectors.values()]
+    form.connector.choices = [
+        SelectChoice(one.name, one.title) for one in runtime().connectors.values()
+    ]
     if form.sent():
-        return _link_page(form.user.data, Wish(connector=form.connector.data, allow_multiple=True))
+        wish = Wish(connector=form.connector.data, allow_multiple=True)
+        try:
+            return _link_page(form.user.data, wish)
+        except FieldInvalid as error:
+            form.put(error)
     return page("new_connect_link.html", form=form, status=400 if form.is_submitted() else 200)
 
 

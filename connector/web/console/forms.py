@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField
+from wtforms.validators import ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from connector.errors import HeaplineError
+
+_UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -40,3 +44,9 @@ class CheckList(SelectMultipleField):  # type: ignore[misc]
 def stripped(value: Any) -> Any:
     """Return text without the blanks around it, which copying tends to bring along."""
     return value.strip() if isinstance(value, str) else value
+
+
+def plain(_form: Form, field: Any) -> None:
+    """Refuse characters that nobody sees and no database keeps; a validator."""
+    if _UNFIT.search(field.data or ""):
+        raise ValidationError("This holds a character that cannot be kept.")

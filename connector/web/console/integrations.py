@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import BooleanField, PasswordField, SelectField, StringField
+from wtforms import BooleanField, PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import Length
 
 from connector.errors import FieldInvalid
@@ -14,14 +14,14 @@ from connector.manifest import AuthorizationCode, Manifest
 from connector.models import AppCredentials, Status
 from connector.store import connections as connection_store
 from connector.web.console.blueprint import PROJECT, blueprint, page, this_project
-from connector.web.console.forms import CheckList, Form, stripped
+from connector.web.console.forms import CheckList, Form, plain, stripped
 from connector.web.guards import runtime
 
 
 class SettingsForm(Form):
     """App credentials; a connector has the fields that make sense for its auth modes."""
 
-    client_id = StringField("Client ID", filters=[stripped], validators=[Length(max=500)])
+    client_id = StringField("Client ID", filters=[stripped], validators=[Length(max=500), plain])
     client_secret = PasswordField(
         "Client secret", filters=[stripped], validators=[Length(max=4000)]
     )
@@ -73,6 +73,7 @@ def integration(connector: str) -> ResponseReturnValue:
         connector=connector_view(manifest),
         scope_notes={one.name: one.description for one in manifest.scopes.available},
         connected=_connected(connector),
+        connected_by_app=_connected(connector, by_app=True),
         redirect_uri=runtime().connecting.redirect_uri(connector),
         sandbox=runtime().settings.development_origin,
     )
@@ -97,8 +98,8 @@ def _form(manifest: Manifest, stored: AppCredentials) -> SettingsForm:
             "without_app": stored.without_app,
         }
     )
-    form.scopes.choices = [(one.name, one.title) for one in manifest.scopes.available]
-    form.region.choices = [(name, one.title) for name, one in manifest.regions.items()]
+    form.scopes.choices = [SelectChoice(one.name, one.title) for one in manifest.scopes.available]
+    form.region.choices = [SelectChoice(name, one.title) for name, one in manifest.regions.items()]
     form.region.description = f"Where the {manifest.title} accounts of your users are kept."
     _label(form, manifest, stored)
     _leave_out(form, manifest)
@@ -153,9 +154,9 @@ def _save(form: SettingsForm, manifest: Manifest, stored: AppCredentials) -> Non
     )
 
 
-def _connected(connector: str) -> int:
+def _connected(connector: str, *, by_app: bool = False) -> int:
     with runtime().database.reading() as tx:
-        counts = connection_store.count_by_status(tx, this_project().id, connector)
+        counts = connection_store.count_by_status(tx, this_project().id, connector, by_app=by_app)
     return counts.get(Status.CONNECTED.value, 0)
 
 

@@ -77,7 +77,7 @@ def _tasks(*, has_key: bool, has_app: bool, connected: bool, requested: bool) ->
         Task(
             "Connect a first account",
             "From your product, or by a connect link that you make here.",
-            url_for("console.users", _anchor="connect"),
+            url_for("console.new_connect_link"),
             connected,
         ),
         Task(

@@ -30,7 +30,7 @@ def unknown(rest: str) -> ResponseReturnValue:  # noqa: ARG001
 def _known(error: e.HeaplineError) -> ResponseReturnValue:
     status = problems.status_of(type(error))
     if status >= 500:
-        log.warning("request_failed", code=error.code, message=error.message)
+        log.warning("request_failed", error=error.code, message=error.message)
     return _page(error, status)
 
 
@@ -53,10 +53,17 @@ def _page(error: e.HeaplineError, status: int) -> ResponseReturnValue:
     text = render_template(
         "console/problem.html",
         title=_title(status),
-        message=error.message,
+        message=_message(error),
         request_id=problems.request_id(),
     )
     return text, status
+
+
+def _message(error: e.HeaplineError) -> str:
+    # What is wrong with the installation is for its log: it may name paths and hosts.
+    if isinstance(error, e.SetupError):
+        return f"{type(error).__doc__} The server's log says why."
+    return error.message
 
 
 def _title(status: int) -> str:

@@ -11,7 +11,7 @@ from connector.errors import FieldInvalid
 from connector.origins import read_origins
 from connector.store import projects as project_store
 from connector.web.console.blueprint import PROJECT, blueprint, page, this_operator, this_project
-from connector.web.console.forms import Form, stripped
+from connector.web.console.forms import Form, plain, stripped
 from connector.web.guards import runtime
 
 
@@ -22,7 +22,7 @@ class ProjectForm(Form):
         "Name",
         description="Your users see it when they are asked to connect an account.",
         filters=[stripped],
-        validators=[DataRequired("Give the project a name."), Length(max=200)],
+        validators=[DataRequired("Give the project a name."), Length(max=200), plain],
     )
     origins = TextAreaField(
         "Allowed origins",

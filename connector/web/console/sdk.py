@@ -12,7 +12,7 @@ from connector.errors import FieldInvalid, NotFound
 from connector.store import keys as key_store
 from connector.web.console import snippets
 from connector.web.console.blueprint import PROJECT, blueprint, page, this_project
-from connector.web.console.forms import Form, stripped
+from connector.web.console.forms import Form, plain, stripped
 from connector.web.guards import runtime
 
 
@@ -23,7 +23,7 @@ class SigningKeyForm(Form):
         "Name",
         description="For you to tell keys apart, such as Production or Staging.",
         filters=[stripped],
-        validators=[DataRequired("Give the key a name."), Length(max=200)],
+        validators=[DataRequired("Give the key a name."), Length(max=200), plain],
     )
     public_key = TextAreaField(
         "Your own public key",
@@ -32,6 +32,11 @@ class SigningKeyForm(Form):
         filters=[stripped],
         validators=[Length(max=20_000)],
     )
+
+    def forget_private_key(self) -> None:
+        """Clear a private key that was pasted by mistake, so that the page does not repeat it."""
+        if "PRIVATE KEY" in (self.public_key.data or ""):
+            self.public_key.data = ""
 
 
 @blueprint.get(PROJECT + "/sdk")
@@ -60,6 +65,7 @@ def new_signing_key() -> ResponseReturnValue:
             return _add_key(form.name.data, form.public_key.data or "")
         except FieldInvalid as error:
             form.put(error)
+            form.forget_private_key()
     return page("new_signing_key.html", form=form, status=400 if form.is_submitted() else 200)
 
 

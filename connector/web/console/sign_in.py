@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import HiddenField, PasswordField, StringField
@@ -14,8 +15,10 @@ from connector.store import projects as project_store
 from connector.web import problems
 from connector.web.console import session
 from connector.web.console.blueprint import blueprint, this_operator
-from connector.web.console.forms import Form, stripped
+from connector.web.console.forms import Form, plain, stripped
 from connector.web.guards import runtime
+
+log = structlog.get_logger(__name__)
 
 
 class SignInForm(Form):
@@ -24,7 +27,7 @@ class SignInForm(Form):
     email = StringField(
         "E-mail address",
         filters=[stripped],
-        validators=[DataRequired("Fill in your e-mail address."), Length(max=320)],
+        validators=[DataRequired("Fill in your e-mail address."), Length(max=320), plain],
     )
     password = PasswordField(
         "Password", validators=[DataRequired("Fill in your password."), Length(max=1000)]
@@ -33,6 +36,7 @@ class SignInForm(Form):
 
 
 @blueprint.get("/")
+@blueprint.get("/console/")
 def start() -> ResponseReturnValue:
     """Lead to the operator's first project, or to making one."""
     with runtime().database.reading() as tx:
@@ -62,9 +66,11 @@ def sign_in_form() -> ResponseReturnValue:
             form.email.data, form.password.data, request.remote_addr or ""
         )
     except (SignInFailed, SignInThrottled) as error:
+        log.warning("sign_in_refused", error=error.code, client=request.remote_addr)
         form.put(error)
         return _page(form, problems.status_of(type(error)))
     session.begin(found)
+    log.info("signed_in", operator=found.id, client=request.remote_addr)
     return redirect(local_path(form.next.data or ""), 303)
 
 

@@ -37,8 +37,10 @@ export function phaseKey({ update, connector, phase, notice }: View): string {
 /** Build what the dialog shows. */
 export function viewOf(view: View, actions: Actions): Node[] {
   const { connector, notice, phase, update } = view;
-  const body = update.signedIn ? bodyOf(view, actions) : signedOut(connector, actions);
-  const children = [notice && noticeOf(notice), ...body].filter((node) => node !== undefined);
+  const parts = update.signedIn
+    ? [notice && noticeOf(notice), ...bodyOf(view, actions)]
+    : signedOut(connector, actions);
+  const children = parts.filter((node) => node !== undefined);
   return [
     headOf(connector, update.iconUrl, actions),
     element("div", { class: "body", "data-phase": phase.name }, children),
