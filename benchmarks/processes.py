@@ -1,4 +1,4 @@
-"""Start what a benchmark measures, and read what it costs: CPU time and memory of a process tree."""
+"""Start what a benchmark measures, and read its CPU time and memory, children included."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from oauthlib.oauth2 import (
     OAuth2Error,
     WebApplicationClient,
 )
+from oauthlib.oauth2.rfc6749.parameters import prepare_token_request
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
@@ -142,9 +143,9 @@ class TokenClient:
 
         Raises as :meth:`exchange_code` does.
         """
-        session = self._session(WebApplicationClient(app.client_id), app.route)
-        body = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        token = self._fetch(session, mode, app.client_id, app.client_secret, {}, body)
+        session = self._session(_RefreshClient(app.client_id), app.route)
+        options = {"refresh_token": refresh_token}
+        token = self._fetch(session, mode, app.client_id, app.client_secret, options)
         if token.refresh_token is not None:
             return token
         return Token(token.access_token, refresh_token, token.expires_at, token.scope, token.answer)
@@ -199,16 +200,15 @@ class TokenClient:
         client_id: str,
         client_secret: str,
         options: dict[str, Any],
-        body: dict[str, str] | None = None,
     ) -> Token:
-        remember(client_secret, *options.values(), *(body or {}).values())
+        remember(client_secret, *options.values())
         if mode.client_authentication == "basic":
             options["auth"] = HTTPBasicAuth(client_id, client_secret)
             options["include_client_id"] = False
         else:
             options |= {"client_secret": client_secret, "include_client_id": True}
         session.register_compliance_hook(  # type: ignore[call-overload] # unknown to the stubs
-            "access_token_request", _shaped(mode.token_body, body)
+            "access_token_request", _shaped(mode.token_body)
         )
         session.register_compliance_hook("access_token_response", _check_status)
         try:
@@ -228,15 +228,22 @@ def scope_text(scopes: Sequence[str], separator: str) -> str:
     return separator.join(scopes)
 
 
-def _shaped(shape: str, body: dict[str, str] | None) -> Any:
+class _RefreshClient(Client):  # type: ignore[misc] # oauthlib
+    """Presents a refresh token where ``fetch_token`` expects a client to present a code."""
+
+    def prepare_request_body(self, *_: Any, **options: Any) -> str:
+        """Return the body of the request for a new token (RFC 6749, section 6)."""
+        known = ("body", "include_client_id", "client_secret", "refresh_token")
+        given = {name: options[name] for name in known if name in options}
+        body: str = prepare_token_request("refresh_token", client_id=self.client_id, **given)
+        return body
+
+
+def _shaped(shape: str) -> Any:
     """Return a hook that gives the token request the body its provider takes."""
 
     def hook(url: str, headers: dict[str, str], options: dict[str, Any]) -> tuple[Any, ...]:
         data = dict(options.pop("data", {}))
-        if body is not None:
-            for name in ("grant_type", "code", "redirect_uri"):
-                data.pop(name, None)
-            data |= body
         match shape:
             case "json":
                 headers = headers | {"Content-Type": "application/json"}

@@ -190,7 +190,7 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise Overloaded from error
-    except (OperationalError, sqlite3.OperationalError) as error:
+    except (OperationalError, sqlite3.DatabaseError) as error:
         if "database is locked" in str(error):
             raise Overloaded from error
         raise DatabaseUnusable(_why(error, engine)) from error
@@ -201,7 +201,7 @@ def _translated(engine: Engine) -> Iterator[None]:
         ) from error
 
 
-def _why(error: DBAPIError | sqlite3.OperationalError, engine: Engine) -> str:
+def _why(error: DBAPIError | sqlite3.DatabaseError, engine: Engine) -> str:
     where = engine.url.render_as_string(hide_password=True)
     text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
     first = text.splitlines()[0] if text else "no reason given"

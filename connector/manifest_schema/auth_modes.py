@@ -103,9 +103,7 @@ class _ClientCredentialsSchema(_KeyModeSchema):
     client_id_field = text_field()
     client_secret_field = text_field()
     client_authentication = f.String(required=True, validate=validate.OneOf(["body", "basic"]))
-    token_body = f.String(  # noqa: S105 - no password
-        required=True, validate=validate.OneOf(["form", "json", "none"])
-    )
+    token_body = f.String(required=True, validate=validate.OneOf(["form", "json", "none"]))
     token_seconds = f.Integer(required=True, strict=True, validate=validate.Range(min=10))
     inject = f.Nested(_InjectionSchema, required=True)
 
@@ -115,7 +113,7 @@ class _ClientCredentialsSchema(_KeyModeSchema):
         for key in ("client_id_field", "client_secret_field"):
             if data[key] not in names:
                 raise ValidationError("must be the id of one of the fields", key)
-        if data["token_body"] == "none" and data["client_authentication"] == "body":
+        if data["client_authentication"] == "body" and data["token_body"] == "none":  # noqa: S105
             raise ValidationError("must be form or json to carry the client's keys", "token_body")
         _check_template(data["inject"], {"access_token"})
 

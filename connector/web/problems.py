@@ -54,7 +54,12 @@ def status_of(error: type[e.HeaplineError]) -> int:
 
 
 def envelope(error: e.HeaplineError) -> dict[str, Any]:
-    """Return the body of an error answer: message, code, status, meta."""
+    """Return the body of an error answer: message, code, status, meta.
+
+    What is wrong with the installation is for its operators alone: it stands in the log.
+    """
+    if isinstance(error, e.SetupError):
+        error = type(error)()
     meta = {"requestId": request_id(), "retryable": error.retryable, **redact(error.meta)}
     return {
         "message": error.message,

@@ -7,6 +7,9 @@ from playwright.sync_api import Page, expect
 from .chromium import Visit
 
 CONNECT = "Sign in with Heap"
+KEYS = "Connect with App ID and API key"
+#: What the SDK writes to the console when a connection fails, whatever the page does.
+REFUSED_BY_SDK = "Failed to connect account to Paragon over OAuth"
 
 
 def sign_in(visit: Visit, address: str, user: str = "alice") -> None:
@@ -68,6 +71,26 @@ def outcome(visit: Visit) -> object:
     if "error" in ended:
         raise SdkError(ended["error"])
     return ended.get("value")
+
+
+def fill_keys(visit: Visit, app_id: str, api_key: str) -> None:
+    visit.portal.get_by_label("App ID").fill(app_id)
+    visit.portal.get_by_label("API key").fill(api_key)
+    visit.portal.get_by_role("button", name="Connect", exact=True).click()
+
+
+def send(visit: Visit, account: str) -> object:
+    """Send an event with one of several accounts, named by id or external id."""
+    chosen = f'selectedCredentialId: "{account}", body: {{event: "x", identity: "alice"}}'
+    return run(visit, f'paragon.request("heap", "/track", {{method: "POST", {chosen}}})')
+
+
+def connect_by_window(visit: Visit, accounts: str = '{accountType: "oauth"}') -> None:
+    """Connect an account by consent, without the portal."""
+    with visit.page.expect_popup() as popup:
+        begin(visit, f'paragon.startOAuthFlow("heap", {accounts})')
+    allow(popup.value)
+    expect(popup.value.get_by_role("heading", name="Heap is connected")).to_be_visible()
 
 
 class SdkError(Exception):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask import Flask
 
+from connector.app import create_app
+from connector.config import Settings
 from connector.models import Connection
-from connector.runtime import Runtime
+from connector.runtime import Runtime, build
 from connector.store import keys as key_store
 from connector.store import projects as project_store
 from connector.tokens import digest
 
 from ..operators import Console, make_operator
-from ..people import ACME, Host
+from ..people import ACME, Host, make_host
 
 PAGES = {
     "": "Overview",
@@ -70,6 +74,26 @@ def test_the_same_pages_render_for_a_project_with_nothing_in_it(
         if "{user_id}" not in path:
             assert console.get(console.path(path)).status == 200, path
     assert "0 of 5 done" in console.get(console.path()).text
+
+
+def test_every_page_renders_on_every_kind_of_storage(
+    make_settings: Callable[..., Settings], storage_url: str
+) -> None:
+    runtime = build(make_settings(database_url=storage_url))
+    try:
+        host = make_host(runtime, "Acme Notes")
+        make_operator(runtime, "olga@example.com", host.project)
+        console = Console(create_app(runtime), host.project)
+        console.sign_in("olga@example.com")
+        alice = host.connect("alice")
+        queries = ("/users?search=ALI&status=connected", "/requests?user=alice&failed=yes&before=9")
+        for path in (*PAGES, *queries):
+            page = console.get(console.path(path.format(user_id=alice.user_id)))
+            assert page.status == 200, path
+        assert console.get(console.path("/users?search=%00")).status in {200, 400}
+        assert console.get(console.path("/users/%00")).status == 404
+    finally:
+        runtime.close()
 
 
 def test_links_of_every_page_lead_somewhere(console: Console, alice: Connection) -> None:

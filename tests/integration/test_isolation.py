@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,17 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from connector.app import create_app
+from connector.config import Settings
 from connector.connecting import Wish
+from connector.runtime import build
+from connector.sandbox import RunningSandbox
 from connector.sdk_protocol import integration_id
 from connector.store import configurations as configuration_store
 from connector.tables import metadata
 
-from ..people import ACME, GLOBEX, HOST_ORIGIN, Host
+from ..conftest import BufferedClient
+from ..people import ACME, GLOBEX, HOST_ORIGIN, Host, make_host
 from ..visitor import Visitor
 
 #: Blueprints with tests of their own for this, beside those of the pages and calls that they hold.
@@ -118,15 +123,10 @@ CALLS: dict[str, list[Call]] = {
     "sdk.update_me": [],
     "sdk.metadata": [],
     "sdk.integrations": [],
-    "sdk.credentials": [
-        lambda c, o: c.call("GET", f"/credentials?integration={o.integration}"),
-    ],
+    "sdk.credentials": [],
     "sdk.create_credential": [
         lambda c, o: c.call("POST", "/credentials", json=_bodies(o)[0]),
         lambda c, o: c.call("POST", "/credentials", json=_bodies(o)[1]),
-        lambda c, o: c.call(
-            "POST", "/credentials", json={"integrationId": o.integration, "payload": ACME}
-        ),
     ],
     "sdk.credential": [
         lambda c, o: c.call("GET", f"/credentials/{o.connection}"),
@@ -153,7 +153,6 @@ CALLS: dict[str, list[Call]] = {
     "sdk.update_configuration": _configured("PATCH"),
     "sdk.delete_configuration": _configured("DELETE"),
     "sdk.uninstall": [
-        lambda c, o: c.call("DELETE", f"/integrations/{o.integration}"),
         lambda c, o: c.call(
             "DELETE", "/integrations/heap", headers={"X-Paragon-Credential": o.connection}
         ),
@@ -170,7 +169,6 @@ CALLS: dict[str, list[Call]] = {
         lambda c, o: c.call(
             "GET", "/proxy/heap/x", headers={"X-Paragon-Credential": f"ext:{o.external_id}"}
         ),
-        lambda c, o: c.call("GET", f"/proxy/{o.integration}/x"),
     ],
     "connect_sdk.nonce": [],
     "connect_sdk.build_oauth": [_build("/v2")],
@@ -182,6 +180,15 @@ CALLS: dict[str, list[Call]] = {
         lambda c, o: c.app.test_client().get(f"/connect/again/{c.host.project.id}/{o.session}"),
     ],
 }  # fmt: skip
+#: The same with the id that a connector has within a project, which all of its users may know.
+PROJECT_CALLS: list[Call] = [
+    lambda c, o: c.call("GET", f"/credentials?integration={o.integration}"),
+    lambda c, o: c.call(
+        "POST", "/credentials", json={"integrationId": o.integration, "payload": ACME}
+    ),
+    lambda c, o: c.call("DELETE", f"/integrations/{o.integration}"),
+    lambda c, o: c.call("GET", f"/proxy/{o.integration}/x"),
+]
 #: Calls that tell nothing either way, and so say yes to all.
 ALIKE = {"connect_sdk.outcome": 200, "connect_sdk.forget": 200, "connect.again": 410}
 
@@ -200,28 +207,54 @@ def test_every_route_with_a_name_in_its_address_is_thought_of(app: Flask) -> Non
     assert here == {*CALLS, *OPEN_TO_ALL}
 
 
-@pytest.fixture
-def owned_by(app: Flask) -> Callable[[Host, str, dict[str, str]], Owned]:
+@dataclass(frozen=True)
+class World:
+    """Alice and bob of one project, charlie of another."""
+
+    app: Flask
+    host: Host
+    other_host: Host
+    alice: Owned
+    charlie: Owned
+
+    @property
+    def bob(self) -> Caller:
+        return Caller(self.app, self.host, "bob")
+
+
+@pytest.fixture(scope="module")
+def world(
+    _shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One world for all calls: none of them may change it."""
+    folder = tmp_path_factory.mktemp("data")
+    runtime = build(Settings(data_dir=folder, development_origin=_shared_sandbox.url))
+    host, other_host = make_host(runtime, "Acme Notes"), make_host(runtime, "Other Product")
+    alice, charlie = _owned(host, "alice", ACME), _owned(other_host, "charlie", ACME)
+    host.connect("bob", GLOBEX, external_id="bob-own")
+    app = create_app(runtime)
+    app.test_client_class = BufferedClient
+    yield World(app, host, other_host, alice, charlie)
+    runtime.close()
+
+
+def _owned(host: Host, user: str, keys: dict[str, str]) -> Owned:
     """Give a user one of everything that has an id."""
-
-    def make(host: Host, user: str, keys: dict[str, str]) -> Owned:
-        external_id, poll_key = f"{user}-own", f"{user}-key"
-        connection = host.connect(user, keys, external_id=external_id)
-        wish = Wish(connector="heap", poll_key=poll_key, opener_origin=HOST_ORIGIN)
-        session, _ = host.runtime.connecting.start(host.project, user, wish)
-        with host.runtime.database.transaction() as tx:
-            configuration = configuration_store.create(tx, host.project.id, connection.id)
-        return Owned(
-            host.project.id,
-            connection.id,
-            external_id,
-            configuration.id,
-            integration_id(host.project.id, "heap"),
-            poll_key,
-            session.id,
-        )
-
-    return make
+    external_id, poll_key = f"{user}-own", f"{user}-key"
+    connection = host.connect(user, keys, external_id=external_id)
+    wish = Wish(connector="heap", poll_key=poll_key, opener_origin=HOST_ORIGIN)
+    session, _ = host.runtime.connecting.start(host.project, user, wish)
+    with host.runtime.database.transaction() as tx:
+        configuration = configuration_store.create(tx, host.project.id, connection.id)
+    return Owned(
+        host.project.id,
+        connection.id,
+        external_id,
+        configuration.id,
+        integration_id(host.project.id, "heap"),
+        poll_key,
+        session.id,
+    )
 
 
 NOBODYS = Owned(UNKNOWN, UNKNOWN, "no-one-s", UNKNOWN, UNKNOWN, "no-key", UNKNOWN)
@@ -240,63 +273,35 @@ def told(answer: TestResponse, owned: Owned) -> tuple[int, str]:
     [(endpoint, number) for endpoint, calls in CALLS.items() for number in range(len(calls))],
 )
 def test_someone_else_s_id_is_answered_like_one_that_does_not_exist(
-    app: Flask,
-    host: Host,
-    other_host: Host,
-    owned_by: Callable[[Host, str, dict[str, str]], Owned],
-    endpoint: str,
-    number: int,
+    world: World, endpoint: str, number: int
 ) -> None:
-    alice = owned_by(host, "alice", ACME)
-    charlie = owned_by(other_host, "charlie", ACME)
-    host.connect("bob", GLOBEX, external_id="bob-own")
-    bob, call = Caller(app, host, "bob"), CALLS[endpoint][number]
-    before = _rows_of(host, other_host)
-    unknown = told(call(bob, NOBODYS), NOBODYS)
-    same_project = alice if "integration" not in _fields_used(call) else charlie
-    for owner in (same_project, charlie):
-        assert told(call(bob, owner), owner) == unknown
+    call, before = CALLS[endpoint][number], _rows(world)
+    unknown = told(call(world.bob, NOBODYS), NOBODYS)
     assert unknown[0] == ALIKE.get(endpoint, 404)
-    assert _rows_of(host, other_host) == before
+    for owner in (world.alice, world.charlie):
+        assert told(call(world.bob, owner), owner) == unknown
+    assert _rows(world) == before
 
 
-def _fields_used(call: Call) -> set[str]:
-    """Return which ids a call takes: a project's own integration id is no secret within it."""
-    used: set[str] = set()
-
-    class Probe:
-        def __getattr__(self, name: str) -> str:
-            used.add(name)
-            raise LookupError
-
-    class Silent:
-        def __getattr__(self, name: str) -> Any:
-            return lambda *_, **__: None
-
-    try:
-        call(Silent(), Probe())  # type: ignore[arg-type]
-    except LookupError:
-        pass
-    return used
+@pytest.mark.parametrize("call", PROJECT_CALLS, ids=range(len(PROJECT_CALLS)))
+def test_another_project_s_integration_is_answered_like_one_that_does_not_exist(
+    world: World, call: Call
+) -> None:
+    before = _rows(world)
+    unknown = told(call(world.bob, NOBODYS), NOBODYS)
+    assert unknown[0] == 404
+    assert told(call(world.bob, world.charlie), world.charlie) == unknown
+    assert _rows(world) == before
 
 
-def _rows_of(*hosts: Host) -> dict[str, list[Any]]:
-    """Return all that is stored for alice and charlie, to see that nobody touched it."""
-    found: dict[str, list[Any]] = {}
+def _rows(world: World) -> dict[str, list[Any]]:
+    """Return all that is stored of connections and what hangs on them."""
     names = ("connections", "credentials", "configurations", "connect_sessions", "users")
-    with hosts[0].runtime.database.reading() as tx:
-        bobs = {
-            row.id
-            for row in tx.execute(metadata.tables["users"].select())
-            if row.external_id == "bob"
+    with world.host.runtime.database.reading() as tx:
+        return {
+            name: sorted(tx.execute(metadata.tables[name].select()).all(), key=repr)
+            for name in names
         }
-        for name in names:
-            rows = tx.execute(metadata.tables[name].select()).all()
-            found[name] = sorted(
-                (row for row in rows if not bobs & {getattr(row, "user_id", None), row[0]}),
-                key=repr,
-            )
-    return found
 
 
 @pytest.fixture

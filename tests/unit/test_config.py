@@ -19,7 +19,7 @@ def faults(environ: dict[str, str]) -> dict[str, str]:
 
 def test_nothing_set_means_the_defaults() -> None:
     assert load({}) == Settings()
-    assert load({name: "" for name in setting_names()}) == Settings()
+    assert load(dict.fromkeys(setting_names(), "")) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_table_above_tries_every_setting() -> None:
         ("HEAPLINE_PUBLIC_URL", "connect.example.com", "must start with https:// or http://"),
         ("HEAPLINE_PUBLIC_URL", "ftp://connect.example.com", "must start with https:// or http://"),
         ("HEAPLINE_PUBLIC_URL", "https://x.example/base", "must be scheme, host and port alone"),
-        ("HEAPLINE_PUBLIC_URL", "https://user:pass@x.example", "must be scheme, host and port alone"),
+        ("HEAPLINE_PUBLIC_URL", "https://me:pass@x.example", "must be scheme, host and port alone"),
         ("HEAPLINE_PUBLIC_URL", "https://x.example?a=b", "must be scheme, host and port alone"),
         ("HEAPLINE_PUBLIC_URL", "http://x.example:99999", "is not an address"),
         ("HEAPLINE_PUBLIC_URL", "http://[::1", "is not an address"),

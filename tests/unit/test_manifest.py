@@ -146,8 +146,10 @@ def test_a_path_template_takes_one_segment_a_name() -> None:
             lambda d: d["auth_modes"]["app_id"].update(type="password"),
             (
                 "/auth_modes/app_id/type",
-                "must be one of oauth2_authorization_code, oauth2_client_credentials, "
-                "static_key, account_only",
+                (
+                    "must be one of oauth2_authorization_code, oauth2_client_credentials, "
+                    "static_key, account_only"
+                ),
             ),
         ),
         (

@@ -142,7 +142,11 @@ def test_a_token_without_signature_is_refused() -> None:
         assert refusal(token) == "The token cannot be used: it must be signed with RS256."
 
 
-@pytest.mark.parametrize("form", [PUBLIC, PUBLIC.strip(), PUBLIC.replace("\n", "")])
+@pytest.mark.parametrize(
+    "form",
+    [PUBLIC, PUBLIC.strip(), PUBLIC.replace("\n", "")],
+    ids=["as it is", "stripped", "one line"],
+)
 def test_the_public_key_is_no_shared_secret(form: str) -> None:
     """The classic confusion: HS256 over the public key's text."""
     header, claims = _encoded(b'{"alg":"HS256","typ":"JWT"}'), signed().split(".")[1]
