@@ -228,7 +228,7 @@ def scope_text(scopes: Sequence[str], separator: str) -> str:
     return separator.join(scopes)
 
 
-class _RefreshClient(Client):  # type: ignore[misc] # oauthlib
+class _RefreshClient(Client):
     """Presents a refresh token where ``fetch_token`` expects a client to present a code."""
 
     def prepare_request_body(self, *_: Any, **options: Any) -> str:

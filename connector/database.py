@@ -16,7 +16,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connector.errors import DatabaseUnusable, FieldInvalid, Overloaded
@@ -190,15 +197,17 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise Overloaded from error
-    except (OperationalError, sqlite3.DatabaseError) as error:
-        if "database is locked" in str(error):
-            raise Overloaded from error
-        raise DatabaseUnusable(_why(error, engine)) from error
     except (DataError, UnicodeEncodeError) as error:
         # Null characters (PostgreSQL), halves of surrogate pairs, more text than a column takes.
         raise FieldInvalid(
             "A value is too long or holds a character that cannot be kept."
         ) from error
+    except (IntegrityError, ProgrammingError):
+        raise  # a fault of ours, not of the database
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        if "database is locked" in str(error):
+            raise Overloaded from error
+        raise DatabaseUnusable(_why(error, engine)) from error
 
 
 def _why(error: DBAPIError | sqlite3.DatabaseError, engine: Engine) -> str:
