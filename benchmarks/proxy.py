@@ -260,11 +260,13 @@ def show(console: Console, rounds: list[Round]) -> list[dict[str, Any]]:
     for work in dict.fromkeys(one.work for one in rounds):
         for connections in CONNECTIONS:
             both = {
-                name: _median([
-                    one
-                    for one in rounds
-                    if (one.server, one.work, one.connections) == (name, work, connections)
-                ])
+                name: _median(
+                    [
+                        one
+                        for one in rounds
+                        if (one.server, one.work, one.connections) == (name, work, connections)
+                    ]
+                )
                 for name in ("baseline P", "heapline")
             }
             ratio = both["heapline"].per_second / both["baseline P"].per_second

@@ -210,7 +210,7 @@ def test_a_killed_refresher_delays_the_others_by_no_more_than_its_lease(
     assert {one.get("version") for one in found} == {before.version + 1}
     assert renewals(sandbox) == {"issued": 1}
     waited = max(one["seconds"] for one in found)
-    assert waited < (leased.lease_until - killed_at) + 2.0
+    assert waited < (leased.lease_until - killed_at) + 4.0
     assert min(one["seconds"] for one in found) > 0.5
     status = race.runtime.connections.get(connection.project_id, connection.id).status
     assert status is Status.CONNECTED
