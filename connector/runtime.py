@@ -11,9 +11,12 @@ from urllib.parse import urlsplit
 import structlog
 
 from connector.access import Access
+from connector.accounts import Accounts
 from connector.apps import Apps
 from connector.auth import TokenClient
+from connector.bindings import BrowserBindings
 from connector.config import Settings
+from connector.connect_sessions import ConnectSessions
 from connector.connecting import Connecting
 from connector.connections import Connections
 from connector.credentials import Credentials
@@ -50,6 +53,8 @@ class Runtime:
     apps: Apps
     credentials: Credentials
     connections: Connections
+    connect_sessions: ConnectSessions
+    bindings: BrowserBindings
     connecting: Connecting
     proxy: Proxy
     session_key: str = field(repr=False)
@@ -68,7 +73,7 @@ class Runtime:
 
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):
-            for chore in (self.connecting.sweep, self.limiter.sweep, self.request_log.prune):
+            for chore in (self.connect_sessions.sweep, self.limiter.sweep, self.request_log.prune):
                 try:
                     chore()
                 except Exception:
@@ -138,6 +143,7 @@ def _assemble(
     apps = Apps(database, sealer, connectors, settings.development_origin)
     credentials = Credentials(database, sealer, tokens, apps)
     connections = Connections(database, credentials)
+    sessions = ConnectSessions(database, apps, connections, settings.public_url)
     return Runtime(
         settings=settings,
         database=database,
@@ -150,14 +156,15 @@ def _assemble(
         apps=apps,
         credentials=credentials,
         connections=connections,
+        connect_sessions=sessions,
+        bindings=BrowserBindings(system_secret(database, sealer, "browser-binding", new_secret())),
         connecting=Connecting(
             database,
             sealer,
-            tokens,
             apps,
-            connections,
+            Accounts(tokens, apps),
+            sessions,
             public_url=settings.public_url,
-            binding_key=system_secret(database, sealer, "browser-binding", new_secret()),
         ),
         proxy=Proxy(
             database,

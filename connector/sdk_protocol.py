@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.errors import FieldInvalid
 from connector.manifest import AuthMode, AuthorizationCode, ClientCredentials, Manifest
 from connector.models import (

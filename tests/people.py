@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 
 from connector import tokens
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.models import Connection, Project
 from connector.runtime import Runtime
 from connector.store import keys as key_store
@@ -46,7 +46,7 @@ class Host:
     ) -> Connection:
         """Connect an account by keys, without a browser."""
         options = {"connector": "heap", "allow_multiple": True, **wish}
-        session, _ = self.runtime.connecting.start(self.project, user, Wish(**options))  # type: ignore[arg-type]
+        session, _ = self.runtime.connect_sessions.start(self.project, user, Wish(**options))  # type: ignore[arg-type]
         return self.runtime.connecting.connect_with_keys(session, mode, keys or ACME)
 
 

@@ -95,7 +95,7 @@ def link(
     as_json: bool,
 ) -> None:
     """Make a link by which a user connects an account. It works once, for ten minutes."""
-    from connector.connecting import Wish
+    from connector.connect_sessions import Wish
 
     with opened() as runtime:
         wish = Wish(
@@ -103,7 +103,7 @@ def link(
             return_url=return_url,
             reconnect_id=renew,
         )
-        session, secret = runtime.connecting.start(find_project(runtime, project), user, wish)
+        session, secret = runtime.connect_sessions.start(find_project(runtime, project), user, wish)
         url = f"{runtime.settings.public_url}/connect/link/{secret}"
     if as_json:
         show_record({"url": url, "expires_at": moment(session.expires_at)}, as_json=True)

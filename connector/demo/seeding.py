@@ -12,7 +12,7 @@ import requests
 from werkzeug.security import check_password_hash
 
 from connector import tokens
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.database import Transaction
 from connector.demo.memory import Memory
 from connector.models import Project
@@ -101,5 +101,7 @@ def _project(tx: Transaction, memory: Memory, sample: Sample, origin: str) -> Pr
 
 
 def _connect(runtime: Runtime, project: Project, sample: Sample) -> None:
-    session, _ = runtime.connecting.start(project, sample.user, Wish(connector=sample.connector))
+    session, _ = runtime.connect_sessions.start(
+        project, sample.user, Wish(connector=sample.connector)
+    )
     runtime.connecting.connect_with_keys(session, sample.auth_mode, sample.fields)

@@ -46,7 +46,7 @@ _TITLES: dict[type[HeaplineError], str] = {
 @blueprint.get("/go/<link>")
 def go(link: str) -> Response:
     """Send the SDK's popup to the provider; its browser was bound by the page before."""
-    session, _, _ = runtime().connecting.by_link(link)
+    session, _, _ = runtime().connect_sessions.by_link(link)
     binding = binding_for(session.project_id, session.user_id)
     if binding is None:
         raise ConnectForeignBrowser
@@ -103,10 +103,10 @@ def callback(connector: str) -> Response:
 @blueprint.get("/again/<project_id>/<session_id>")
 def again(project_id: str, session_id: str) -> Response:
     """Start over after a problem, in the browser that had it."""
-    session = runtime().connecting.unfinished(project_id, session_id)
+    session = runtime().connect_sessions.unfinished(project_id, session_id)
     if binding_for(project_id, session.user_id) is None:
         raise ConnectExpired  # as for a session that does not exist
-    link = runtime().connecting.reopen(session)
+    link = runtime().connect_sessions.reopen(session)
     endpoint = "connect.go" if session.opener_origin else "connect.start"
     return _private(make_response(redirect(url_for(endpoint, link=link))))
 
@@ -152,7 +152,7 @@ def _opened(link: str) -> tuple[ConnectSession, Project, User]:
     A link that an operator made may be opened anywhere. One that the SDK asked for is good in the
     browser bound to its user alone: anybody with a user token could send it to someone else.
     """
-    session, project, user = runtime().connecting.by_link(link)
+    session, project, user = runtime().connect_sessions.by_link(link)
     if session.opener_origin and binding_for(session.project_id, session.user_id) is None:
         raise ConnectForeignBrowser
     return session, project, user

@@ -20,7 +20,7 @@ from flask import (
 )
 
 from connector import sdk_protocol as protocol
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.errors import (
     FieldInvalid,
     HeaplineError,
@@ -85,7 +85,7 @@ def build_oauth(project_id: str) -> Response:
     """Open a connect session and return the address that the popup goes to."""
     user, project = user_claims(project_id).user_id, project_or_404(project_id)
     _opener_origin(project)
-    session, link = runtime().connecting.start(project, user, _wish(project_id))
+    session, link = runtime().connect_sessions.start(project, user, _wish(project_id))
     return jsonify({"redirectUrl": runtime().settings.public_url + _first_page(session, link)})
 
 
@@ -96,7 +96,7 @@ def build_oauth_directly(project_id: str) -> Response:
     user = user_claims(project_id, request.args.get("userToken", "")).user_id
     project = project_or_404(project_id)
     _opener_origin(project)
-    session, link = runtime().connecting.start(project, user, _wish(project_id))
+    session, link = runtime().connect_sessions.start(project, user, _wish(project_id))
     page = make_response(redirect(_first_page(session, link)))
     return _bound(page, project_id, session.user_id)
 
@@ -111,7 +111,7 @@ def outcome(project_id: str, key: str) -> Response:
     """
     user = user_claims(project_id).user_id
     try:
-        session = runtime().connecting.poll(project_id, user, key)
+        session = runtime().connect_sessions.poll(project_id, user, key)
     except NotFound:
         return jsonify({})
     match session.status:
@@ -126,7 +126,7 @@ def outcome(project_id: str, key: str) -> Response:
 @blueprint.delete("/projects/<project_id>/sdk/actions/session-id/<key>")
 def forget(project_id: str, key: str) -> Response:
     """Forget a connect session that was polled to its end."""
-    runtime().connecting.forget(project_id, user_claims(project_id).user_id, key)
+    runtime().connect_sessions.forget(project_id, user_claims(project_id).user_id, key)
     return jsonify({"success": True})
 
 

@@ -196,7 +196,7 @@ def binding_for(project_id: str, user_id: str) -> str | None:
     """Return this browser's binding to a project's user, if it holds one made here."""
     session_key = _session_key(project_id, user_id)
     value = bindings().get(_short(session_key))
-    if value and runtime().connecting.binding_holds(value, session_key):
+    if value and runtime().bindings.holds(value, session_key):
         return value
     return None
 
@@ -217,7 +217,7 @@ def bind(response: Response, project_id: str, user_id: str, binding: str) -> Non
 
 def new_binding(project_id: str, user_id: str) -> str:
     """Make a binding to a project's user."""
-    return runtime().connecting.new_binding(_session_key(project_id, user_id))
+    return runtime().bindings.new(_session_key(project_id, user_id))
 
 
 def _is_sdk_route() -> bool:

@@ -122,13 +122,13 @@ def create_credential(project_id: str) -> Response:
     if body.get("code"):
         redirect_url = str(body.get("redirectUrl") or "")
         wish = dataclasses.replace(wish, return_url=redirect_url)
-        session, _ = connecting.start(project, user.external_id, wish)
+        session, _ = runtime().connect_sessions.start(project, user.external_id, wish)
         connection = connecting.connect_with_code(session, str(body["code"]), redirect_url)
     else:
         payload = body.get("payload")
         if not isinstance(payload, dict):
             raise BodyInvalid("payload must be an object with the fields of an auth mode.")
-        session, _ = connecting.start(project, user.external_id, wish)
+        session, _ = runtime().connect_sessions.start(project, user.external_id, wish)
         mode = _key_mode(name, options.get("accountType"), payload)
         connection = connecting.connect_with_keys(session, mode, payload)
     return _credential(project_id, connection)

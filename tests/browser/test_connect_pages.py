@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.models import Status
 
 from ..people import ACME
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 def connect_link(acme: Acme, user: str = "alice", **wish: Any) -> str:
     """Return a connect link such as a product sends by mail."""
-    _, link = acme.platform.runtime.connecting.start(
+    _, link = acme.platform.runtime.connect_sessions.start(
         acme.project, user, Wish(connector="heap", **wish)
     )
     return f"{acme.platform.url}/connect/link/{link}"

@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from connector.app import create_app
 from connector.config import Settings
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.errors import ConnectReturnNotAllowed
 from connector.models import Connection
 from connector.runtime import Runtime, build
@@ -692,7 +692,7 @@ def test_the_caller_s_headers_do_not_move_the_redirect_uri(
 )
 def test_nobody_is_sent_back_to_a_stranger(host: Host, return_url: str) -> None:
     with pytest.raises(ConnectReturnNotAllowed):
-        host.runtime.connecting.start(
+        host.runtime.connect_sessions.start(
             host.project, "alice", Wish(connector="heap", return_url=return_url)
         )
 
@@ -707,7 +707,7 @@ def test_nobody_is_sent_back_to_a_stranger(host: Host, return_url: str) -> None:
     ],
 )
 def test_people_are_sent_back_to_the_project_s_own_pages(host: Host, return_url: str) -> None:
-    session, _ = host.runtime.connecting.start(
+    session, _ = host.runtime.connect_sessions.start(
         host.project, "alice", Wish(connector="heap", return_url=return_url)
     )
     assert session.return_url == return_url

@@ -11,7 +11,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.errors import ConnectKeysRefused, FieldInvalid, NotFound
 from connector.models import Connection, Status
 from connector.store import connections as connection_store
@@ -86,7 +86,7 @@ def test_a_link_connects_an_account_and_leads_back_to_the_product(
     app: Flask, host: Host, sandbox: SandboxClient
 ) -> None:
     wish = Wish(connector="heap", return_url=HOST_ORIGIN + "/settings")
-    _, link = host.runtime.connecting.start(host.project, "alice", wish)
+    _, link = host.runtime.connect_sessions.start(host.project, "alice", wish)
     browser = app.test_client()
     start = browser.get(f"/connect/link/{link}")
     assert "Acme Notes wants to connect to your Heap account" in start.text
@@ -109,7 +109,7 @@ def csrf_fields(page: str) -> dict[str, str]:
 
 def test_a_link_cannot_be_posted_to_from_a_stranger_s_page(app: Flask, host: Host) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
-    _, link = host.runtime.connecting.start(host.project, "alice", Wish(connector="heap"))
+    _, link = host.runtime.connect_sessions.start(host.project, "alice", Wish(connector="heap"))
     answer = app.test_client().post(f"/connect/link/{link}?mode=oauth")
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
     assert (
@@ -260,7 +260,7 @@ def test_what_has_expired_is_swept_away(visitor: Callable[[str], Visitor], host:
         for name in ("connect_sessions", "connect_attempts"):
             table = metadata.tables[name]
             tx.execute(table.update().values(expires_at=1.0))
-    host.runtime.connecting.sweep()
+    host.runtime.connect_sessions.sweep()
     with host.runtime.database.reading() as tx:
         assert tx.execute(metadata.tables["connect_sessions"].select()).all() == []
         assert tx.execute(metadata.tables["connect_attempts"].select()).all() == []

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from connector.app import create_app
 from connector.config import Settings
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.runtime import build
 from connector.sandbox import RunningSandbox
 from connector.sdk_protocol import integration_id
@@ -243,7 +243,7 @@ def _owned(host: Host, user: str, keys: dict[str, str]) -> Owned:
     external_id, poll_key = f"{user}-own", f"{user}-key"
     connection = host.connect(user, keys, external_id=external_id)
     wish = Wish(connector="heap", poll_key=poll_key, opener_origin=HOST_ORIGIN)
-    session, _ = host.runtime.connecting.start(host.project, user, wish)
+    session, _ = host.runtime.connect_sessions.start(host.project, user, wish)
     with host.runtime.database.transaction() as tx:
         configuration = configuration_store.create(tx, host.project.id, connection.id)
     return Owned(

@@ -6,14 +6,14 @@ import re
 
 from flask.testing import FlaskClient
 
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 
 from ..conftest import SandboxClient
 from ..people import ACME, Host
 
 
 def _link(host: Host, user: str = "alice", **wish: object) -> str:
-    _, link = host.runtime.connecting.start(
+    _, link = host.runtime.connect_sessions.start(
         host.project,
         user,
         Wish(connector="heap", **wish),  # type: ignore[arg-type]

@@ -277,7 +277,7 @@ def connection_id(run: Run, project_id: str, key_file: Path, tmp_path: Path) -> 
     """Alice's account, connected by way of a connect link."""
     link = run("connections", "link", "--user", "alice").stdout.strip()
     runtime = build(load({"HEAPLINE_DATA_DIR": str(tmp_path / "data")}))
-    session, _, _ = runtime.connecting.by_link(link.rpartition("/")[2])
+    session, _, _ = runtime.connect_sessions.by_link(link.rpartition("/")[2])
     runtime.connecting.connect_with_keys(session, "app_id", {"app_id": ACME["app_id"]})
     runtime.close()
     (connection,) = json.loads(run("connections", "list", "--json").stdout)

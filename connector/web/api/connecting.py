@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 from marshmallow import fields
 
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.errors import FieldInvalid
 from connector.manifest import AuthorizationCode, KeyMode
 from connector.models import ApiKey
@@ -99,10 +99,11 @@ def connect_by_keys(key: ApiKey, wanted: dict[str, Any]) -> tuple[dict[str, Any]
         external_id=wanted.get("external_id"),
         allow_multiple=wanted["allow_multiple"],
     )
-    connecting = runtime().connecting
-    session, _ = connecting.start(project_or_404(key.project_id), wanted["user"], wish)
+    session, _ = runtime().connect_sessions.start(
+        project_or_404(key.project_id), wanted["user"], wish
+    )
     try:
-        connection = connecting.connect_with_keys(session, mode.name, wanted["filled"])
+        connection = runtime().connecting.connect_with_keys(session, mode.name, wanted["filled"])
     except FieldInvalid as error:
         pointer = f"/fields{error.meta.get('pointer', '')}"
         raise FieldInvalid(error.message, pointer=pointer) from error
@@ -131,7 +132,9 @@ def make_connect_link(key: ApiKey, wanted: dict[str, Any]) -> dict[str, Any]:
         reconnect_id=wanted.get("connection_id"),
         allow_multiple=True,
     )
-    session, link = runtime().connecting.start(project_or_404(key.project_id), wanted["user"], wish)
+    session, link = runtime().connect_sessions.start(
+        project_or_404(key.project_id), wanted["user"], wish
+    )
     url = runtime().settings.public_url + url_for("connect.start", link=link)
     return {"url": url, "expires_at": session.expires_at}
 

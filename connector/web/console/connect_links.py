@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from wtforms import SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired
 
-from connector.connecting import Wish
+from connector.connect_sessions import Wish
 from connector.errors import FieldInvalid
 from connector.web.console.blueprint import PROJECT, blueprint, page, this_project
 from connector.web.console.forms import Form, stripped
@@ -54,7 +54,7 @@ def renew(user_id: str, connection_id: str) -> ResponseReturnValue:
 
 
 def _link_page(user: str, wish: Wish) -> ResponseReturnValue:
-    session, link = runtime().connecting.start(this_project(), user, wish)
+    session, link = runtime().connect_sessions.start(this_project(), user, wish)
     return page(
         "connect_link.html",
         user=user,
