@@ -36,7 +36,7 @@ test: lint test-frontend test-python ## everything that CI checks
 lint: $(TESTABLE) ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-test-python: $(TESTABLE) chromium ## Python tests
+test-python: $(PACKAGES) chromium ## Python tests
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 test-frontend: $(PACKAGES) ## style, types and tests of the front end

@@ -11,7 +11,6 @@ from connector import auth
 from connector.apps import Apps
 from connector.auth import App, Token, TokenClient
 from connector.connections import NewAccount
-from connector.credentials import Secret
 from connector.errors import (
     ConnectKeysRefused,
     ConnectProviderError,
@@ -27,6 +26,7 @@ from connector.manifest import (
 )
 from connector.models import AppCredentials
 from connector.redaction import redact_text, remember
+from connector.secret import Secret
 
 _LONGEST_PROVIDER_TEXT = 500
 _LONGEST_ACCOUNT_KEY = 500

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import structlog
-from flask import Flask, Response, request, send_from_directory
+from flask import Flask, Request, Response, request, send_from_directory
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -23,6 +24,7 @@ from connector.web import (
 )
 
 LARGEST_BODY = 1024 * 1024
+_TOKEN_PATHS = ("/projects/", "/v2/projects/", "/api/")
 _API_BLUEPRINTS = (proxy.blueprint, sdk.blueprint, connect_sdk.blueprint, health.blueprint)
 _PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint, console.blueprint)
 
@@ -46,6 +48,7 @@ def create_app(runtime: Runtime) -> Flask:
     # Addresses within the proxy's paths must arrive as they were sent.
     app.url_map.merge_slashes = False
     app.url_map.converters["default"] = guards.Segment
+    app.session_interface = _PageSessions()
     app.extensions[guards.EXTENSION] = runtime
     app.jinja_env.globals["asset"] = assets.asset
     if settings.trusted_proxies:
@@ -68,6 +71,21 @@ def _install(app: Flask) -> None:
         app.register_blueprint(blueprint)
     app.before_request(_bind_log)
     app.after_request(_finish)
+
+
+class _PageSessions(SecureCookieSessionInterface):
+    """Cookies for pages alone: callers of the SDK's routes and of the API show tokens."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session of a page's request, an empty one for any other."""
+        if request.path.startswith(_TOKEN_PATHS):
+            return self.session_class()
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie of a page's session."""
+        if not request.path.startswith(_TOKEN_PATHS):
+            super().save_session(app, session, response)
 
 
 def _static(filename: str) -> Response:

@@ -269,7 +269,7 @@ def _check_status(answer: requests.Response) -> requests.Response:
 
 
 def _error_words(answer: requests.Response) -> tuple[str | None, str | None]:
-    """Return error and description; Heap's deletion API nests them under ``err``."""
+    """Return error and description; some nest them under ``err``."""
     try:
         data = json.loads(answer.content[:_LONGEST_ANSWER])
     except (ValueError, RecursionError):

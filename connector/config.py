@@ -174,8 +174,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         except (ValueError, OSError) as error:
             faults.append({"setting": name, "problem": _words(error, name, item.metadata)})
     if faults:
-        text = "; ".join(f"{fault['setting']}: {fault['problem']}" for fault in faults)
-        raise SettingInvalid(f"Settings cannot be used: {text}", faults=faults)
+        lines = "".join(f"\n  {fault['setting']}: {fault['problem']}" for fault in faults)
+        raise SettingInvalid(f"Settings cannot be used:{lines}", faults=faults)
     settings = Settings(**values)
     if "public_url" not in values:
         return replace(settings, public_url=_local_url(settings.host, settings.port))

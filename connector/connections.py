@@ -11,10 +11,11 @@ from typing import Any
 
 import structlog
 
-from connector.credentials import Credentials, Secret
+from connector.credentials import Credentials
 from connector.database import Database, Transaction
 from connector.errors import ConnectWrongAccount, NotFound
 from connector.models import Connection, Status, User
+from connector.secret import Secret
 from connector.store import configurations as configuration_store
 from connector.store import connections as store
 from connector.store import requests as request_store

@@ -7,13 +7,10 @@ it is still good, else wait for the row to change. Nobody renews without the lea
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -32,12 +29,12 @@ from connector.manifest import (
     AuthMode,
     AuthorizationCode,
     ClientCredentials,
-    StaticKey,
     secret_fields,
 )
 from connector.models import Connection, CredentialRow, Status
 from connector.redaction import remember
 from connector.sealing import CREDENTIALS, Sealer
+from connector.secret import NOTHING, Secret, UsableCredential, ready
 from connector.store import connections as store
 
 log = structlog.get_logger(__name__)
@@ -50,47 +47,6 @@ MARGIN_PART = 0.15
 _FIRST_RETRY_SECONDS = 2.0
 _LONGEST_RETRY_SECONDS = 300.0
 _CACHED = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """What is sealed behind a connection."""
-
-    access_token: str | None = field(repr=False, default=None)
-    refresh_token: str | None = field(repr=False, default=None)
-    #: Values that the person filled in, by field id.
-    fields: Mapping[str, str] = field(repr=False, default_factory=dict)
-    issued_at: float = 0.0
-
-    def to_json(self) -> str:
-        """Write it for sealing."""
-        return json.dumps(
-            {
-                "access_token": self.access_token,
-                "refresh_token": self.refresh_token,
-                "fields": dict(self.fields),
-                "issued_at": self.issued_at,
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Secret:
-        """Read what was opened, and have its tokens masked in every log from now on."""
-        secret = cls(**json.loads(text))
-        remember(secret.access_token, secret.refresh_token)
-        return secret
-
-
-@dataclass(frozen=True, slots=True)
-class UsableCredential:
-    """A credential ready to be put on a request; version 0 is the empty one."""
-
-    version: int
-    #: Where it goes: (``header`` or ``query``, name, value), or nothing to add.
-    injection: tuple[str, str, str] | None = field(repr=False)
-
-
-NOTHING = UsableCredential(0, None)
 
 
 class Credentials:
@@ -145,12 +101,12 @@ class Credentials:
         while True:
             secret = self._secret(mode, row)
             if row.version != rejected and not _due(row, secret):
-                return _ready(mode, row, secret)
+                return ready(mode, row.version, secret)
             renewed = self._renew(connection, mode, row, secret, rejected=rejected)
             if renewed is not None:
                 return renewed
             if row.version != rejected and not _expired(row):
-                return _ready(mode, row, secret)
+                return ready(mode, row.version, secret)
             connection, row = self._wait_for_change(connection, row, deadline)
 
     def current(self, connection: Connection) -> CredentialRow | None:
@@ -237,7 +193,7 @@ class Credentials:
             self._release(row, owner)
             log.warning("credential_refresh_failed", connection=connection.id, error=error.code)
             if row.version != rejected and not _expired(row):
-                return _ready(mode, row, secret)
+                return ready(mode, row.version, secret)
             raise CredentialRefreshFailed(
                 f"The credential could not be renewed just now: {error.message}"
             ) from error
@@ -282,7 +238,7 @@ class Credentials:
         if not stored:
             return None
         log.info("credential_refreshed", connection=connection.id, version=row.version + 1)
-        return UsableCredential(row.version + 1, _injection(mode, secret))
+        return ready(mode, row.version + 1, secret)
 
     def _release(self, row: CredentialRow, owner: str) -> None:
         failures = row.failures + 1
@@ -382,23 +338,6 @@ def _due(row: CredentialRow, secret: Secret) -> bool:
     lifetime = max(0.0, row.expires_at - secret.issued_at) if secret.issued_at else 0.0
     spread = 0.8 + 0.4 * (hash((row.connection_id, row.version)) % 1000) / 1000
     return time.time() >= row.expires_at - min(LARGEST_MARGIN, lifetime * MARGIN_PART) * spread
-
-
-def _ready(mode: AuthMode, row: CredentialRow, secret: Secret) -> UsableCredential:
-    return UsableCredential(row.version, _injection(mode, secret))
-
-
-def _injection(mode: AuthMode, secret: Secret) -> tuple[str, str, str] | None:
-    match mode:
-        case AuthorizationCode() | ClientCredentials():
-            value = mode.inject.format.replace("{access_token}", secret.access_token or "")
-        case StaticKey():
-            value = mode.inject.format
-            for name, filled in secret.fields.items():
-                value = value.replace("{" + name + "}", filled)
-        case _:
-            return None
-    return mode.inject.place, mode.inject.name, value
 
 
 def _why_not_renewable(rejected: int | None) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
@@ -41,6 +43,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
         self.engine = _engine(url, pool_size)
+        self._writing = threading.Lock()
 
     @property
     def dialect(self) -> str:
@@ -64,7 +67,7 @@ class Database:
             If a value cannot be stored or looked up.
 
         """
-        with _translated(self.engine), self.engine.connect() as connection:
+        with _translated(self.engine), self._turn(), self.engine.connect() as connection:
             tx = connection.execution_options(heapline_writes=True, heapline_durable=durable)
             with tx.begin():
                 if not durable and self.dialect == "postgresql":
@@ -79,6 +82,23 @@ class Database:
         """
         with _translated(self.engine), self.engine.connect() as tx, tx.begin():
             yield tx
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for this process's turn to write.
+
+        SQLite takes one writer at a time and has the others come back later and later; threads
+        that queue here find it free unless another process writes.
+        """
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._writing.acquire(timeout=_BUSY_SECONDS):
+            raise Overloaded
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def upgrade(self) -> None:
         """Bring the schema to the newest revision; safe when several servers start at once.
@@ -197,20 +217,20 @@ def _translated(engine: Engine) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise Overloaded from error
-    except (DataError, UnicodeEncodeError) as error:
+    except (DataError, psycopg.DataError, UnicodeEncodeError) as error:
         # Null characters (PostgreSQL), halves of surrogate pairs, more text than a column takes.
         raise FieldInvalid(
             "A value is too long or holds a character that cannot be kept."
         ) from error
     except (IntegrityError, ProgrammingError):
         raise  # a fault of ours, not of the database
-    except (DatabaseError, sqlite3.DatabaseError) as error:
+    except (DatabaseError, sqlite3.DatabaseError, psycopg.DatabaseError) as error:
         if "database is locked" in str(error):
             raise Overloaded from error
         raise DatabaseUnusable(_why(error, engine)) from error
 
 
-def _why(error: DBAPIError | sqlite3.DatabaseError, engine: Engine) -> str:
+def _why(error: DBAPIError | sqlite3.DatabaseError | psycopg.DatabaseError, engine: Engine) -> str:
     where = engine.url.render_as_string(hide_password=True)
     text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
     first = text.splitlines()[0] if text else "no reason given"

@@ -3,7 +3,8 @@
 A window is cut into ten slices; what was used is counted by slice in one database row a key. Every
 slice that may overlap the last window counts, so the limit is never exceeded, at the price of at
 most a tenth of the throughput. A limit with room for many is taken in bundles that are good for
-the current slice, so that not every request costs a transaction.
+the current slice, and threads that ask at once are served by one of them, so that not every
+request costs a transaction.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connector.database import Database
+from connector.database import Database, Transaction
 from connector.store import limits as store
 
 SLICES = 10
@@ -45,6 +46,21 @@ class _Bundle:
     left: int
     slice_number: int
 
+    def serves(self, number: int, cost: int) -> bool:
+        """Give so much if it has it and is still good."""
+        if self.slice_number != number or self.left < cost:
+            return False
+        self.left -= cost
+        return True
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    key: str
+    allowance: Allowance
+    #: Nothing until it was served.
+    wait: float | None = None
+
 
 class RateLimiter:
     """Take from allowances, or learn how long to wait."""
@@ -53,7 +69,9 @@ class RateLimiter:
         self._database = database
         self._clock = clock
         self._bundles: dict[str, _Bundle] = {}
+        self._turns: list[_Turn] = []
         self._lock = threading.Lock()
+        self._leading = threading.Lock()
 
     def take(self, allowance: Allowance) -> float:
         """Use the allowance if there is room; return 0, or the seconds until there may be.
@@ -63,22 +81,13 @@ class RateLimiter:
         key = allowance.row_key()
         if self._from_bundle(key, _slice(allowance, self._clock()), allowance.cost):
             return 0.0
-        with self._database.transaction(durable=False) as tx:
-            slices, blocked_until = store.read(tx, key)
-            now = self._clock()  # now that the row is ours: waiting for it may have taken a while
-            number = _slice(allowance, now)
-            if blocked_until > now:
-                return blocked_until - now
-            live = {n: used for n, used in slices.items() if n >= number - SLICES}
-            cost = min(allowance.cost, allowance.amount)
-            room = allowance.amount - sum(live.values())
-            if room < cost:
-                return _wait(allowance, live, now, cost - room)
-            taken = max(cost, min(room, allowance.amount // _BUNDLE_PART))
-            live[number] = live.get(number, 0) + taken
-            store.write(tx, key, live, 0.0, now + 2 * allowance.per_seconds)
-        self._keep(key, number, taken - cost)
-        return 0.0
+        turn = _Turn(key, allowance)
+        with self._lock:
+            self._turns.append(turn)
+        with self._leading:
+            if turn.wait is None:
+                self._take_turns(turn)
+        return turn.wait or 0.0
 
     def block(self, allowance: Allowance, seconds: float) -> None:
         """Let nobody use the allowance for a while, because the provider said so.
@@ -103,18 +112,50 @@ class RateLimiter:
         with self._lock:
             self._bundles = {key: val for key, val in self._bundles.items() if val.left > 0}
 
+    def _take_turns(self, leader: _Turn) -> None:
+        """Serve everyone who waits, in one transaction; who waits behind finds it done."""
+        with self._lock:
+            turns, self._turns = self._turns, []
+        # One order for all processes: PostgreSQL locks the keys as they come.
+        turns.sort(key=lambda turn: turn.key)
+        bundles: dict[str, _Bundle] = {}
+        try:
+            with self._database.transaction(durable=False) as tx:
+                waits = [self._served(tx, turn, bundles) for turn in turns]
+        except BaseException:
+            with self._lock:
+                self._turns += [turn for turn in turns if turn is not leader]
+            raise
+        with self._lock:
+            self._bundles.update({key: val for key, val in bundles.items() if val.left > 0})
+        for turn, wait in zip(turns, waits, strict=True):
+            turn.wait = wait
+
+    def _served(self, tx: Transaction, turn: _Turn, bundles: dict[str, _Bundle]) -> float:
+        """Serve one turn, from what the one before took ahead if that is enough."""
+        allowance, bundle = turn.allowance, bundles.get(turn.key)
+        if bundle is not None and bundle.serves(_slice(allowance, self._clock()), allowance.cost):
+            return 0.0
+        slices, blocked_until = store.read(tx, turn.key)
+        now = self._clock()  # now that the row is ours: waiting for it may have taken a while
+        number = _slice(allowance, now)
+        if blocked_until > now:
+            return blocked_until - now
+        live = {n: used for n, used in slices.items() if n >= number - SLICES}
+        cost = min(allowance.cost, allowance.amount)
+        room = allowance.amount - sum(live.values())
+        if room < cost:
+            return _wait(allowance, live, now, cost - room)
+        taken = max(cost, min(room, allowance.amount // _BUNDLE_PART))
+        live[number] = live.get(number, 0) + taken
+        store.write(tx, turn.key, live, 0.0, now + 2 * allowance.per_seconds)
+        bundles[turn.key] = _Bundle(taken - cost, number)
+        return 0.0
+
     def _from_bundle(self, key: str, number: int, cost: int) -> bool:
         with self._lock:
             bundle = self._bundles.get(key)
-            if bundle is None or bundle.slice_number != number or bundle.left < cost:
-                return False
-            bundle.left -= cost
-            return True
-
-    def _keep(self, key: str, number: int, left: int) -> None:
-        if left > 0:
-            with self._lock:
-                self._bundles[key] = _Bundle(left, number)
+            return bundle is not None and bundle.serves(number, cost)
 
 
 def _slice(allowance: Allowance, now: float) -> int:

@@ -166,17 +166,29 @@ def _assemble(
             sessions,
             public_url=settings.public_url,
         ),
-        proxy=Proxy(
-            database,
-            apps,
-            credentials,
-            outbound,
-            limiter,
-            request_log,
-            max_request_bytes=settings.max_request_bytes,
-            max_response_bytes=settings.max_response_bytes,
-        ),
+        proxy=_proxy(settings, database, apps, credentials, outbound, limiter, request_log),
         session_key=system_secret(database, sealer, "session", new_secret()),
+    )
+
+
+def _proxy(
+    settings: Settings,
+    database: Database,
+    apps: Apps,
+    credentials: Credentials,
+    outbound: Outbound,
+    limiter: RateLimiter,
+    request_log: RequestLog,
+) -> Proxy:
+    return Proxy(
+        database,
+        apps,
+        credentials,
+        outbound,
+        limiter,
+        request_log,
+        max_request_bytes=settings.max_request_bytes,
+        max_response_bytes=settings.max_response_bytes,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from connector.app import create_app
 from connector.config import PREFIX, Settings
@@ -20,6 +21,7 @@ from connector.runtime import Runtime, build
 from connector.sandbox import Options, RunningSandbox, start
 
 from . import postgres
+from .browser.chromium import launch
 from .invented_provider import InventedProvider
 from .operators import Console, make_operator
 from .people import Host, make_host
@@ -31,6 +33,20 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIX) or name in {"DATABASE_URL", "DATABASE_URL_FILE"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, which can be started only once in a process."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = launch(playwright)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,8 @@ class Scripted:
     headers: tuple[tuple[str, str], ...] = ()
     #: How often the body is sent: for answers too long to be held.
     times: int = 1
+    #: The connection ends before the body does.
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -284,11 +286,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body) * answer.times))
+        self.send_header("Content-Length", str(len(answer.body) * answer.times + answer.cut))
         self.end_headers()
         for _ in range(answer.times):
             self.wfile.write(answer.body)
         self.wfile.flush()
+        self.close_connection = self.close_connection or answer.cut
 
     def log_message(self, *_: Any) -> None:
         pass

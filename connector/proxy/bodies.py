@@ -12,7 +12,7 @@ from jsonpointer import resolve_pointer
 from connector.errors import BodyInvalid, RequestTooLarge
 from connector.manifest import Action
 
-#: A body up to this size is held in memory. Heap's largest bulk request is well below it.
+#: A body up to this size is held in memory. Bulk requests are well below it.
 HELD_BYTES = 4 * 1024 * 1024
 CHUNK = 64 * 1024
 _ABSENT = object()

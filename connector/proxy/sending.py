@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urljoin
 
 from connector import __version__
-from connector.credentials import NOTHING, Credentials, UsableCredential
+from connector.credentials import Credentials
 from connector.errors import (
     CredentialRefreshFailed,
     NeedsReauthorisation,
@@ -24,6 +24,7 @@ from connector.outbound import Outbound, OutboundRequest, UpstreamResponse
 from connector.proxy import bodies, headers, paths, retrying
 from connector.proxy.call import Call
 from connector.ratelimit import Allowance, RateLimiter
+from connector.secret import NOTHING, UsableCredential
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5

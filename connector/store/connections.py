@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
 
 from connector.database import Transaction
 from connector.models import Connection, CredentialRow, Status
+from connector.store.prepared import Prepared
 from connector.tables import connections, credentials, signing_keys, users
 
 PAGE = 50
@@ -309,7 +311,7 @@ def release_lease(
 
 #: One look-up for the path of every proxy request: the key that signed the token is still active,
 #: and the connections of that user on that connector with their credentials.
-_FOR_REQUEST = (
+_FOR_REQUEST = Prepared(
     select(
         connections,
         *(column.label(f"cr_{column.name}") for column in credentials.c),
@@ -334,8 +336,8 @@ def for_request(
     tx: Transaction, project_id: str, user: str, connector: str, signing_key_id: str
 ) -> list[tuple[Connection, CredentialRow | None]]:
     """Return what a verified user may use on a connector, oldest first, in one query."""
-    rows = tx.execute(
-        _FOR_REQUEST,
+    rows = _FOR_REQUEST.run(
+        tx,
         {
             "project_id": project_id,
             "user": user,
@@ -343,21 +345,25 @@ def for_request(
             "signing_key_id": signing_key_id,
         },
     )
-    return [(_connection(row), _joined_credential(row)) for row in rows]
+    return [(_from_values(row), _joined_credential(row)) for row in rows]
 
 
-def _joined_credential(row: Row[Any]) -> CredentialRow | None:
-    values = row._mapping
+def _joined_credential(values: Mapping[str, Any]) -> CredentialRow | None:
     if values["cr_connection_id"] is None:
         return None
-    return CredentialRow(**{column.name: values[f"cr_{column.name}"] for column in credentials.c})
+    return CredentialRow(**{name: values[joined] for name, joined in _CREDENTIAL_COLUMNS})
 
 
 _COLUMNS = [column.name for column in connections.c]
+_CREDENTIAL_COLUMNS = [(column.name, f"cr_{column.name}") for column in credentials.c]
 
 
 def _connection(row: Row[Any]) -> Connection:
-    known: dict[str, Any] = {name: row._mapping[name] for name in _COLUMNS}
+    return _from_values(row._asdict())
+
+
+def _from_values(values: Mapping[str, Any]) -> Connection:
+    known: dict[str, Any] = {name: values[name] for name in _COLUMNS}
     known["scopes"] = tuple(known["scopes"])
     known["status"] = Status(known["status"])
     return Connection(**known)

@@ -8,25 +8,29 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.database import Transaction
+from connector.store.prepared import Prepared
 from connector.tables import rate_windows
 
-_READ = select(rate_windows.c.slices, rate_windows.c.blocked_until).where(
-    rate_windows.c.key == bindparam("key")
+_READ = Prepared(
+    select(rate_windows.c.slices, rate_windows.c.blocked_until).where(
+        rate_windows.c.key == bindparam("key")
+    )
 )
 
 
-def _upsert(dialect: object) -> object:
-    statement = dialect.insert(rate_windows)  # type: ignore[attr-defined]
-    return statement.on_conflict_do_update(
-        index_elements=["key"],
-        set_={
-            name: getattr(statement.excluded, name)
-            for name in ("slices", "blocked_until", "expires_at")
-        },
+def _upsert(statement: sqlite.Insert | postgresql.Insert) -> Prepared:
+    names = ("slices", "blocked_until", "expires_at")
+    return Prepared(
+        statement.values({name: bindparam(name) for name in ("key", *names)}).on_conflict_do_update(
+            index_elements=["key"], set_={name: getattr(statement.excluded, name) for name in names}
+        )
     )
 
 
-_UPSERT = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+_UPSERT = {
+    "sqlite": _upsert(sqlite.insert(rate_windows)),
+    "postgresql": _upsert(postgresql.insert(rate_windows)),
+}
 
 
 def read(tx: Transaction, key: str) -> tuple[dict[int, int], float]:
@@ -37,18 +41,19 @@ def read(tx: Transaction, key: str) -> tuple[dict[int, int], float]:
     """
     if tx.dialect.name == "postgresql":
         tx.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
-    row = tx.execute(_READ, {"key": key}).first()
-    if row is None:
+    rows = _READ.run(tx, {"key": key})
+    if not rows:
         return {}, 0.0
-    return {int(number): used for number, used in json.loads(row.slices).items()}, row.blocked_until
+    slices = json.loads(rows[0]["slices"])
+    return {int(number): used for number, used in slices.items()}, rows[0]["blocked_until"]
 
 
 def write(
     tx: Transaction, key: str, slices: dict[int, int], blocked_until: float, expires_at: float
 ) -> None:
     """Store what :func:`read` gave, changed."""
-    tx.execute(
-        _UPSERT[tx.dialect.name],  # type: ignore[call-overload]
+    _UPSERT[tx.dialect.name].run(
+        tx,
         {
             "key": key,
             "slices": json.dumps(slices),

@@ -51,6 +51,7 @@ class ServerProcess:
             self._wait_until_it_answers()
         except BaseException:
             self.kill()
+            self._log.close()
             raise
 
     @property

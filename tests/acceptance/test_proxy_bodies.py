@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -333,3 +335,35 @@ def two_in_a_row(gateway: Gateway, caller: Caller) -> None:
         response = caller.response()
         assert response.status == 200
         response.read()
+
+
+def test_callers_who_stay_connected_do_not_keep_others_waiting(gateway: Gateway) -> None:
+    with contextlib.ExitStack() as stack:
+        # More than the server has threads, each quiet after one request.
+        for _ in range(60):
+            ask(gateway, stack.enter_context(gateway.caller()))
+        for _ in range(20):
+            began = time.monotonic()
+            assert gateway.call("GET", "/prompt").status == 200
+            assert time.monotonic() - began < 2
+
+
+def test_requests_sent_without_waiting_are_answered_in_order(gateway: Gateway) -> None:
+    with gateway.caller() as caller:
+        for number in range(5):
+            gateway.upstream.on(f"/v2/{number}", answering(200, str(number).encode()))
+            caller.begin("GET", gateway.path(f"/{number}"), gateway.headers())
+        reader = caller.sock.makefile("rb")
+        bodies = []
+        while len(bodies) < 5:
+            head_ = b"".join(iter(reader.readline, b"\r\n"))
+            assert head_.startswith(b"HTTP/1.1 200 ")
+            bodies.append(reader.read(1))
+        assert bodies == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def ask(gateway: Gateway, caller: Caller) -> None:
+    caller.begin("GET", gateway.path("/quiet"), gateway.headers())
+    response = caller.response()
+    assert response.status == 200
+    response.read()

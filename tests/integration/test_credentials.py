@@ -14,11 +14,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from connector.credentials import Secret, UsableCredential
 from connector.errors import CredentialRefreshFailed, NeedsReauthorisation, NotConnected
 from connector.models import Connection, CredentialRow, Status
 from connector.runtime import Runtime
 from connector.sealing import CREDENTIALS
+from connector.secret import Secret, UsableCredential
 from connector.store import connections as connection_store
 from connector.tables import credentials as table
 

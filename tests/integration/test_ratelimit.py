@@ -38,6 +38,19 @@ class Clock:
         return self.now
 
 
+class FailingClock(Clock):
+    """A clock that breaks once, while a transaction is open: not when it is first looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = itertools.count()
+
+    def __call__(self) -> float:
+        if next(self.looks) == 8:
+            raise ZeroDivisionError
+        return self.now
+
+
 def allowance(amount: int = 5, per_seconds: float = 10, cost: int = 1) -> Allowance:
     return Allowance("tries", f"key-{next(KEYS)}", amount, per_seconds, cost)
 
@@ -141,6 +154,19 @@ def test_a_bundle_is_shared_out_within_one_slice_only(database: Database) -> Non
     assert 690 <= taken <= 700  # what the first one took ahead and did not use is lost
 
 
+def test_threads_that_ask_at_once_waste_nothing(database: Database) -> None:
+    one, limiter = allowance(1000, 3600), RateLimiter(database)
+    start = threading.Barrier(20)
+
+    def ask(_: int) -> float:
+        start.wait()
+        return sum(limiter.take(one) for _ in range(50))
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(ask, range(20))) == 0
+    assert limiter.take(one) > 0
+
+
 @pytest.mark.parametrize("limiters", [1, 4])
 def test_threads_together_get_exactly_the_amount(database: Database, limiters: int) -> None:
     one = allowance(20, 3600)
@@ -179,6 +205,26 @@ def test_waiting_for_the_row_does_not_date_a_use_back(database: Database) -> Non
     assert waits == [0.0]
     clock.now += 5
     assert first.take(one) > 0
+
+
+def test_an_asker_who_fails_takes_nobody_else_down(database: Database) -> None:
+    clock = FailingClock()
+    limiter = RateLimiter(database, clock)
+    ones = [allowance(5) for _ in range(8)]
+    start = threading.Barrier(len(ones))
+
+    def ask(one: Allowance) -> float | None:
+        start.wait()
+        try:
+            return limiter.take(one)
+        except ZeroDivisionError:
+            return None
+
+    with ThreadPoolExecutor(len(ones)) as pool:
+        waits = list(pool.map(ask, ones))
+    assert waits.count(None) == 1
+    assert waits.count(0.0) == 7
+    assert all(limiter.take(one) == 0 for one in ones)
 
 
 def test_a_block_holds_for_everyone_until_its_time(database: Database) -> None:

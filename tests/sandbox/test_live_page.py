@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from ..browser.chromium import launch
 from .conftest import ACME, ACME_KEY, CALLBACK, CLIENT_ID, GLOBEX, Heap
 
 pytestmark = pytest.mark.browser
@@ -19,17 +18,9 @@ AUTHORIZE = (
 )
 
 
-@pytest.fixture(scope="module", name="browser")
-def _browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(name="page")
-def _page(browser: Browser, heap: Heap) -> Iterator[Page]:
-    context = browser.new_context(base_url=heap.url)
+def _page(chromium: Browser, heap: Heap) -> Iterator[Page]:
+    context = chromium.new_context(base_url=heap.url)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     problems: list[str] = []
@@ -164,9 +155,9 @@ def test_pausing_holds_the_page_still(page: Page, heap: Heap) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sandbox/", AUTHORIZE])
-def test_nothing_is_wider_than_a_phone(browser: Browser, heap: Heap, path: str) -> None:
+def test_nothing_is_wider_than_a_phone(chromium: Browser, heap: Heap, path: str) -> None:
     heap.track(event="w" * 1024, identity="i" * 255, properties={"k" * 500: "v" * 1000})
-    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+    with chromium.new_context(viewport={"width": 360, "height": 740}) as context:
         page = context.new_page()
         page.goto(heap.url + path)
         if path == "/sandbox/":
