@@ -58,7 +58,7 @@ class Access:
         """Verify a user token.
 
         With ``key_checked_later`` a token that was verified before is taken without asking whether
-        its key was revoked: the caller's own query does that (``connections.for_request``).
+        its key was revoked: the caller's own query does that (``usable.for_request``).
 
         Raises
         ------

@@ -34,7 +34,7 @@ The docstring of a class is its default message; ``code`` is stable and document
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -348,10 +348,3 @@ class InternalError(HeaplineError):
     """Something went wrong on our side. The request id helps to find it in the log."""
 
     code = "internal_error"
-
-
-def every_error(root: type[HeaplineError] = HeaplineError) -> Iterator[type[HeaplineError]]:
-    """Yield every class of the tree, the root first."""
-    yield root
-    for child in root.__subclasses__():
-        yield from every_error(child)

@@ -165,6 +165,11 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
 
 @pytest.fixture
 def app(runtime: Runtime) -> Flask:
+    return make_app(runtime)
+
+
+def make_app(runtime: Runtime) -> Flask:
+    """Return the application the way tests call it."""
     created = create_app(runtime)
     created.testing = True
     created.test_client_class = BufferedClient

@@ -24,8 +24,8 @@ from connector.ratelimit import RateLimiter
 from connector.redaction import redact_url
 from connector.requestlog import RequestLog
 from connector.selector import choose
-from connector.store import connections as connection_store
 from connector.store import keys as key_store
+from connector.store import usable as usable_store
 from connector.tokens import UserClaims
 
 Found = tuple[Connection, CredentialRow | None]
@@ -102,7 +102,7 @@ class Proxy:
 
     def _connection(self, claims: UserClaims, request: ProxyRequest) -> Found:
         with self._database.reading() as tx:
-            found = connection_store.for_request(
+            found = usable_store.for_request(
                 tx, claims.project_id, claims.user_id, request.connector, claims.signing_key_id
             )
             # No row: nothing is connected, or the key that signed the token was revoked since.

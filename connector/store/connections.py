@@ -7,12 +7,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from connector.database import Transaction
 from connector.models import Connection, CredentialRow, Status
-from connector.store.prepared import Prepared
-from connector.tables import connections, credentials, signing_keys, users
+from connector.tables import connections, credentials, users
 
 PAGE = 50
 _FIRST_VERSIONS = 2**30
@@ -309,60 +308,15 @@ def release_lease(
     )
 
 
-#: One look-up for the path of every proxy request: the key that signed the token is still active,
-#: and the connections of that user on that connector with their credentials.
-_FOR_REQUEST = Prepared(
-    select(
-        connections,
-        *(column.label(f"cr_{column.name}") for column in credentials.c),
-    )
-    .select_from(
-        users.join(connections, connections.c.user_id == users.c.id)
-        .join(signing_keys, signing_keys.c.project_id == users.c.project_id)
-        .outerjoin(credentials, credentials.c.connection_id == connections.c.id)
-    )
-    .where(
-        users.c.project_id == bindparam("project_id"),
-        users.c.external_id == bindparam("user"),
-        connections.c.connector == bindparam("connector"),
-        signing_keys.c.id == bindparam("signing_key_id"),
-        signing_keys.c.revoked_at.is_(None),
-    )
-    .order_by(connections.c.created_at, connections.c.id)
-)
-
-
-def for_request(
-    tx: Transaction, project_id: str, user: str, connector: str, signing_key_id: str
-) -> list[tuple[Connection, CredentialRow | None]]:
-    """Return what a verified user may use on a connector, oldest first, in one query."""
-    rows = _FOR_REQUEST.run(
-        tx,
-        {
-            "project_id": project_id,
-            "user": user,
-            "connector": connector,
-            "signing_key_id": signing_key_id,
-        },
-    )
-    return [(_from_values(row), _joined_credential(row)) for row in rows]
-
-
-def _joined_credential(values: Mapping[str, Any]) -> CredentialRow | None:
-    if values["cr_connection_id"] is None:
-        return None
-    return CredentialRow(**{name: values[joined] for name, joined in _CREDENTIAL_COLUMNS})
-
-
 _COLUMNS = [column.name for column in connections.c]
-_CREDENTIAL_COLUMNS = [(column.name, f"cr_{column.name}") for column in credentials.c]
 
 
 def _connection(row: Row[Any]) -> Connection:
-    return _from_values(row._asdict())
+    return from_values(row._asdict())
 
 
-def _from_values(values: Mapping[str, Any]) -> Connection:
+def from_values(values: Mapping[str, Any]) -> Connection:
+    """Make a connection from the values of its row, by column name."""
     known: dict[str, Any] = {name: values[name] for name in _COLUMNS}
     known["scopes"] = tuple(known["scopes"])
     known["status"] = Status(known["status"])

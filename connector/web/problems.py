@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -46,6 +47,13 @@ STATUS: dict[type[e.HeaplineError], int] = {
     e.DatabaseUnusable: 503,
     e.InternalError: 500,
 }
+
+
+def every_error(root: type[e.HeaplineError] = e.HeaplineError) -> Iterator[type[e.HeaplineError]]:
+    """Yield every class of the tree, the root first."""
+    yield root
+    for child in root.__subclasses__():
+        yield from every_error(child)
 
 
 def status_of(error: type[e.HeaplineError]) -> int:

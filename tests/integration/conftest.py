@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 
 from connector.config import Settings
 from connector.runtime import Runtime, build
 from connector.sandbox import RunningSandbox
+
+from ..conftest import make_app
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,9 @@ def shared_runtime(
     built = build(Settings(data_dir=folder, development_origin=_shared_sandbox.url))
     yield built
     built.close()
+
+
+@pytest.fixture(scope="session")
+def shared_app(shared_runtime: Runtime) -> Flask:
+    """The application around it: its templates are compiled once."""
+    return make_app(shared_runtime)

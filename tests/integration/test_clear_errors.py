@@ -10,6 +10,7 @@ from typing import Any
 
 import jwt
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from connector.config import Settings, load
@@ -158,6 +159,11 @@ def test_a_database_address_that_cannot_be_read_is_told(
 @pytest.fixture
 def runtime(shared_runtime: Runtime) -> Runtime:
     return shared_runtime
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    return shared_app
 
 
 def envelope(client: FlaskClient, method: str, path: str, **options: Any) -> tuple[int, str, str]:

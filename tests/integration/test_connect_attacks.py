@@ -29,7 +29,7 @@ from connector.store import connections as connection_store
 from connector.tables import connect_attempts, connect_sessions
 from connector.tokens import digest
 
-from ..conftest import BufferedClient, SandboxClient
+from ..conftest import BufferedClient, SandboxClient, make_app
 from ..invented_provider import CLIENT_ID, CLIENT_SECRET, InventedProvider, Scripted
 from ..people import GLOBEX, HOST_ORIGIN, Host, make_host
 from ..visitor import Visitor, argument, with_argument
@@ -63,6 +63,16 @@ def _module_runtime(
 def runtime(_module_runtime: Runtime) -> Runtime:
     """One runtime for all tests of this file: each has a project of its own."""
     return _module_runtime
+
+
+@pytest.fixture(scope="module")
+def _module_app(_module_runtime: Runtime) -> Flask:
+    return make_app(_module_runtime)
+
+
+@pytest.fixture
+def app(_module_app: Flask) -> Flask:
+    return _module_app
 
 
 @dataclass

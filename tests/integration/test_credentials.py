@@ -75,6 +75,16 @@ class Kept:
 
 
 @pytest.fixture
+def runtime(shared_runtime: Runtime) -> Runtime:
+    return shared_runtime
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    return shared_app
+
+
+@pytest.fixture
 def kept(app: Flask, host: Host, sandbox: SandboxClient) -> Kept:
     """An account connected by OAuth at a provider that rotates refresh tokens."""
     sandbox.set(refresh_tokens="rotating", access_token_seconds=3600)

@@ -16,7 +16,6 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from connector.app import create_app
 from connector.config import Settings
 from connector.connect_sessions import Wish
 from connector.runtime import build
@@ -25,7 +24,7 @@ from connector.sdk_protocol import integration_id
 from connector.store import configurations as configuration_store
 from connector.tables import metadata
 
-from ..conftest import BufferedClient
+from ..conftest import make_app
 from ..people import ACME, GLOBEX, HOST_ORIGIN, Host, make_host
 from ..visitor import Visitor
 
@@ -232,9 +231,7 @@ def world(
     host, other_host = make_host(runtime, "Acme Notes"), make_host(runtime, "Other Product")
     alice, charlie = _owned(host, "alice", ACME), _owned(other_host, "charlie", ACME)
     host.connect("bob", GLOBEX, external_id="bob-own")
-    app = create_app(runtime)
-    app.test_client_class = BufferedClient
-    yield World(app, host, other_host, alice, charlie)
+    yield World(make_app(runtime), host, other_host, alice, charlie)
     runtime.close()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -48,6 +49,11 @@ class Sdk:
 @pytest.fixture
 def runtime(shared_runtime: Runtime) -> Runtime:
     return shared_runtime
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    return shared_app
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from connector.store import connections as connection_store
 from connector.store import keys as key_store
 from connector.store import projects as project_store
 from connector.store import requests as request_store
+from connector.store import usable as usable_store
 from connector.store import users as user_store
 from connector.tables import metadata
 
@@ -252,7 +253,7 @@ def test_a_foreign_project_finds_nothing(database: Database) -> None:
         assert connection_store.credential(tx, other, connection.id) is None
         assert connection_store.of_user(tx, other, user.id) == []
         assert connection_store.page(tx, other) == []
-        assert connection_store.for_request(tx, other, "alice", "heap", key.id) == []
+        assert usable_store.for_request(tx, other, "alice", "heap", key.id) == []
         assert not connection_store.set_status(tx, other, connection.id, Status.DISCONNECTED, "no")
         assert user_store.find(tx, other, "alice") is None
         assert user_store.find_by_id(tx, other, user.id) is None
@@ -267,7 +268,7 @@ def test_a_revoked_signing_key_finds_no_connection(database: Database) -> None:
     with database.transaction() as tx:
         connection_store.save(tx, _connection(user))
         key = key_store.add_signing_key(tx, user.project_id, "k", "pem")
-        find = connection_store.for_request
+        find = usable_store.for_request
         assert len(find(tx, user.project_id, "alice", "heap", key.id)) == 1
         key_store.revoke_signing_key(tx, user.project_id, key.id)
         assert find(tx, user.project_id, "alice", "heap", key.id) == []

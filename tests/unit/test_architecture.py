@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from connector import errors
-from connector.errors import HeaplineError, every_error
+from connector.errors import HeaplineError
 from connector.web import problems
+from connector.web.problems import every_error
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "connector"

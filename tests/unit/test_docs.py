@@ -13,9 +13,8 @@ import pytest
 
 from connector import __version__
 from connector.cli import main
-from connector.errors import every_error
 from connector.runtime import builtin_manifest
-from connector.web.problems import status_of
+from connector.web.problems import every_error, status_of
 
 from ..readme import README, commands, with_tables
 

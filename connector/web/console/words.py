@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connector.errors import every_error
 from connector.models import LoggedRequest
 from connector.web.console.blueprint import blueprint
+from connector.web.problems import every_error
 
 _ERRORS = {error.code: (error.__doc__ or "").strip() for error in every_error()}
 
