@@ -4,6 +4,7 @@
     ├── InputError                  what the caller sent cannot be used
     │   ├── BodyInvalid             ├── PathInvalid          ├── RequestTooLarge
     │   ├── FieldInvalid            ├── HeaderInvalid        ├── MethodNotAllowed
+    │   ├── RequestUnreadable       ├── UrlTooLong           ├── HeadersTooLarge
     │   └── ManifestInvalid
     ├── AccessError                 the caller may not do this
     │   ├── TokenMissing            ├── TokenInvalid         ├── TokenExpired
@@ -27,7 +28,7 @@
     │   ├── SealBroken              └── DatabaseUnusable
     └── InternalError               a fault of ours
 
-The docstring of a class is its default message; ``code`` is stable and documented in the README;
+The docstring of a class is its default message; its code is stable and documented in the README;
 ``retryable`` says whether the same call may succeed later. HTTP statuses are known to
 ``connector.web.problems`` alone. An answer of the provider, whatever its status, is no error.
 """
@@ -44,6 +45,11 @@ class HeaplineError(Exception):
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
 
+    def __init_subclass__(cls, *, code: str, retryable: bool = False) -> None:
+        cls.code = code
+        # What may succeed later may do so whatever the particular reason.
+        cls.retryable = retryable or cls.retryable
+
     def __init__(self, message: str | None = None, **meta: Any) -> None:
         self.message = message or " ".join((type(self).__doc__ or "").split())
         #: What a program can act on; JSON values only, never a secret.
@@ -51,300 +57,209 @@ class HeaplineError(Exception):
         super().__init__(self.message)
 
 
-class InputError(HeaplineError):
+class InputError(HeaplineError, code="input_invalid"):
     """The request cannot be used as it was sent."""
 
-    code = "input_invalid"
 
-
-class BodyInvalid(InputError):
+class BodyInvalid(InputError, code="body_invalid"):
     """The body cannot be read."""
 
-    code = "body_invalid"
 
-
-class FieldInvalid(InputError):
+class FieldInvalid(InputError, code="field_invalid"):
     """A field has a value that cannot be used."""
 
-    code = "field_invalid"
 
-
-class PathInvalid(InputError):
+class PathInvalid(InputError, code="path_invalid"):
     """The path cannot be resolved to an address of the connector."""
 
-    code = "path_invalid"
 
-
-class HeaderInvalid(InputError):
+class HeaderInvalid(InputError, code="header_invalid"):
     """A header has a value that cannot be used."""
 
-    code = "header_invalid"
+
+class RequestUnreadable(InputError, code="request_unreadable"):
+    """The request is not well-formed HTTP/1.1."""
 
 
-class RequestTooLarge(InputError):
+class RequestTooLarge(InputError, code="request_too_large"):
     """The request body is larger than this server accepts."""
 
-    code = "request_too_large"
+
+class UrlTooLong(InputError, code="url_too_long"):
+    """The request line is longer than the 8,190 bytes that this server accepts."""
 
 
-class MethodNotAllowed(InputError):
+class HeadersTooLarge(InputError, code="headers_too_large"):
+    """The request has more than 100 headers, or one of over 16,380 bytes."""
+
+
+class MethodNotAllowed(InputError, code="method_not_allowed"):
     """This address does not take that method."""
 
-    code = "method_not_allowed"
 
-
-class ManifestInvalid(InputError):
+class ManifestInvalid(InputError, code="manifest_invalid"):
     """The manifest has faults."""
 
-    code = "manifest_invalid"
 
-
-class AccessError(HeaplineError):
+class AccessError(HeaplineError, code="access_denied"):
     """You may not do this."""
 
-    code = "access_denied"
 
-
-class TokenMissing(AccessError):
+class TokenMissing(AccessError, code="token_missing"):
     """No token was sent. Send the header Authorization: Bearer <token>."""
 
-    code = "token_missing"
 
-
-class TokenInvalid(AccessError):
+class TokenInvalid(AccessError, code="token_invalid"):
     """No active key of this project signed the token. Check project id and signing keys."""
 
-    code = "token_invalid"
 
-
-class TokenExpired(AccessError):
+class TokenExpired(AccessError, code="token_expired"):
     """The token has expired. Sign a new one."""
 
-    code = "token_expired"
 
-
-class ApiKeyInvalid(AccessError):
+class ApiKeyInvalid(AccessError, code="api_key_invalid"):
     """The API key is unknown or has been revoked."""
 
-    code = "api_key_invalid"
 
-
-class ScopeMissing(AccessError):
+class ScopeMissing(AccessError, code="scope_missing"):
     """The API key lacks the scope that this call needs."""
 
-    code = "scope_missing"
 
-
-class SignInFailed(AccessError):
+class SignInFailed(AccessError, code="sign_in_failed"):
     """The e-mail address or the password is wrong."""
 
-    code = "sign_in_failed"
 
-
-class OriginNotAllowed(AccessError):
+class OriginNotAllowed(AccessError, code="origin_not_allowed"):
     """This origin is not among the project's allowed origins."""
 
-    code = "origin_not_allowed"
 
-
-class NotFound(HeaplineError):
+class NotFound(HeaplineError, code="not_found"):
     """There is nothing here by that name or id."""
 
-    code = "not_found"
 
-
-class ConnectError(HeaplineError):
+class ConnectError(HeaplineError, code="connect_failed"):
     """The account could not be connected."""
 
-    code = "connect_failed"
 
-
-class ConnectExpired(ConnectError):
+class ConnectExpired(ConnectError, code="connect_expired"):
     """This connect attempt has expired or was used already. Please start again."""
 
-    code = "connect_expired"
 
-
-class ConnectForeignBrowser(ConnectError):
+class ConnectForeignBrowser(ConnectError, code="connect_foreign_browser"):
     """This connect attempt was started in another browser. Please start again in this one."""
 
-    code = "connect_foreign_browser"
 
-
-class ConnectRefused(ConnectError):
+class ConnectRefused(ConnectError, code="connect_refused"):
     """Access was not granted, so nothing was connected."""
 
-    code = "connect_refused"
 
-
-class ConnectProviderError(ConnectError):
+class ConnectProviderError(ConnectError, code="connect_provider_error"):
     """The provider reported a problem while connecting."""
 
-    code = "connect_provider_error"
 
-
-class ConnectIssuerMismatch(ConnectError):
+class ConnectIssuerMismatch(ConnectError, code="connect_issuer_mismatch"):
     """The answer came from another provider than the one that was asked."""
 
-    code = "connect_issuer_mismatch"
 
-
-class ConnectWrongAccount(ConnectError):
+class ConnectWrongAccount(ConnectError, code="connect_wrong_account"):
     """Another account was chosen than the one that this connection belongs to."""
 
-    code = "connect_wrong_account"
 
-
-class ConnectKeysRefused(ConnectError):
+class ConnectKeysRefused(ConnectError, code="connect_keys_refused"):
     """The provider did not accept these keys."""
 
-    code = "connect_keys_refused"
 
-
-class ConnectReturnNotAllowed(ConnectError):
+class ConnectReturnNotAllowed(ConnectError, code="connect_return_not_allowed"):
     """The return address is not on one of the project's allowed origins."""
 
-    code = "connect_return_not_allowed"
 
-
-class ConnectionStateError(HeaplineError):
+class ConnectionStateError(HeaplineError, code="connection_unusable"):
     """The connection cannot be used now."""
 
-    code = "connection_unusable"
 
-
-class NotConnected(ConnectionStateError):
+class NotConnected(ConnectionStateError, code="not_connected"):
     """Integration not enabled for user."""  # the SDK's users key on this very sentence
 
-    code = "not_connected"
 
-
-class NeedsReauthorisation(ConnectionStateError):
+class NeedsReauthorisation(ConnectionStateError, code="needs_reauthorisation"):
     """The account must be connected again before it can be used."""
 
-    code = "needs_reauthorisation"
 
-
-class LimitError(HeaplineError):
+class LimitError(HeaplineError, code="limit_reached", retryable=True):
     """Too many requests."""
 
-    code = "limit_reached"
-    retryable = True
 
-
-class RateLimited(LimitError):
+class RateLimited(LimitError, code="rate_limited"):
     """The connector's rate limit is used up for now."""
 
-    code = "rate_limited"
 
-
-class Overloaded(LimitError):
+class Overloaded(LimitError, code="overloaded"):
     """The server is busy. Try again shortly."""
 
-    code = "overloaded"
 
-
-class SignInThrottled(LimitError):
+class SignInThrottled(LimitError, code="sign_in_throttled"):
     """Too many attempts to sign in. Wait a minute and try again."""
 
-    code = "sign_in_throttled"
 
-
-class UpstreamError(HeaplineError):
+class UpstreamError(HeaplineError, code="upstream_error"):
     """The provider could not be reached."""
 
-    code = "upstream_error"
 
-
-class UpstreamUnreachable(UpstreamError):
+class UpstreamUnreachable(UpstreamError, code="upstream_unreachable", retryable=True):
     """No connection to the provider could be made."""
 
-    code = "upstream_unreachable"
-    retryable = True
 
-
-class UpstreamTimeout(UpstreamError):
+class UpstreamTimeout(UpstreamError, code="upstream_timeout", retryable=True):
     """The provider did not answer in time."""
 
-    code = "upstream_timeout"
-    retryable = True
 
-
-class UpstreamBroken(UpstreamError):
+class UpstreamBroken(UpstreamError, code="upstream_broken", retryable=True):
     """The provider closed the connection before its answer was complete."""
 
-    code = "upstream_broken"
-    retryable = True
 
-
-class DestinationRefused(UpstreamError):
+class DestinationRefused(UpstreamError, code="destination_refused"):
     """The destination is not one that this server may call."""
 
-    code = "destination_refused"
 
-
-class RedirectRefused(UpstreamError):
+class RedirectRefused(UpstreamError, code="redirect_refused"):
     """The provider redirected to a destination that this server may not call."""
 
-    code = "redirect_refused"
 
-
-class ResponseTooLarge(UpstreamError):
+class ResponseTooLarge(UpstreamError, code="response_too_large"):
     """The provider's answer is larger than this server passes on."""
 
-    code = "response_too_large"
 
-
-class CredentialRefreshFailed(UpstreamError):
+class CredentialRefreshFailed(UpstreamError, code="credential_refresh_failed", retryable=True):
     """The credential could not be renewed just now."""
 
-    code = "credential_refresh_failed"
-    retryable = True
 
-
-class GrantRefused(UpstreamError):
+class GrantRefused(UpstreamError, code="grant_refused"):
     """The provider refused to give a token."""
 
-    code = "grant_refused"
 
-
-class SetupError(HeaplineError):
+class SetupError(HeaplineError, code="setup_invalid"):
     """The installation must be mended before this can work."""
 
-    code = "setup_invalid"
 
-
-class SettingInvalid(SetupError):
+class SettingInvalid(SetupError, code="setting_invalid"):
     """A setting has a value that cannot be used."""
 
-    code = "setting_invalid"
 
-
-class MasterKeyMissing(SetupError):
+class MasterKeyMissing(SetupError, code="master_key_missing"):
     """A master key that sealed data needs is not in the key ring."""
 
-    code = "master_key_missing"
 
-
-class MasterKeyInUse(SetupError):
+class MasterKeyInUse(SetupError, code="master_key_in_use"):
     """The master key still wraps data keys and cannot be retired."""
 
-    code = "master_key_in_use"
 
-
-class SealBroken(SetupError):
+class SealBroken(SetupError, code="seal_broken"):
     """A sealed value does not open: it was altered, moved or sealed for another row."""
 
-    code = "seal_broken"
 
-
-class DatabaseUnusable(SetupError):
+class DatabaseUnusable(SetupError, code="database_unusable"):
     """The database cannot be used."""
 
-    code = "database_unusable"
 
-
-class InternalError(HeaplineError):
+class InternalError(HeaplineError, code="internal_error"):
     """Something went wrong on our side. The request id helps to find it in the log."""
-
-    code = "internal_error"

@@ -19,7 +19,8 @@ from connector.store import requests as store
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.5
-_BATCH = 500
+#: So few that nobody who wants to write waits long for their transaction.
+_BATCH = 100
 _WAITING = 20_000
 _PRUNE_BATCH = 5_000
 

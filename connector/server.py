@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 import select
+from contextlib import suppress
 from typing import Any
 
 import gunicorn.glogging
+import gunicorn.http.errors
+import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -19,8 +22,18 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from connector.app import create_app
 from connector.config import Settings
+from connector.errors import (
+    HeadersTooLarge,
+    HeaplineError,
+    InternalError,
+    RequestUnreadable,
+    UrlTooLong,
+)
 from connector.logs import configure
 from connector.runtime import build
+from connector.web import problems
+
+log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_SECONDS = 75
 _STOP_SECONDS = 30
@@ -43,6 +56,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "workers": settings.workers,
             "threads": settings.threads,
             "worker_class": "connector.server.Worker",
+            "http_parser": "python",  # never another one because a package happens to be there
             "worker_connections": max(1000, 4 * settings.threads),
             "keepalive": _KEEP_ALIVE_SECONDS,
             "graceful_timeout": _STOP_SECONDS,
@@ -97,6 +111,37 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         poll = select.poll()
         poll.register(conn.sock, select.POLLIN)
         return bool(poll.poll(_STAY_MILLISECONDS))
+
+    def handle_error(self, _req: Any, client: Any, _addr: Any, exc: Exception) -> None:
+        """Answer a request that never reached the application, in the envelope of all errors.
+
+        Only the kind of fault is logged: its text repeats what the caller sent.
+        """
+        error = _unreadable(exc)
+        if isinstance(error, InternalError):
+            log.error("request_crashed", exc_info=exc)
+        else:
+            log.warning("request_unreadable", fault=type(exc).__name__)
+        with suppress(OSError):
+            client.sendall(problems.raw_answer(error))
+
+
+def _unreadable(fault: Exception) -> HeaplineError:
+    """Return our error for one of the HTTP parser's."""
+    match fault:
+        case gunicorn.http.errors.LimitRequestLine():
+            return UrlTooLong()
+        case gunicorn.http.errors.LimitRequestHeaders():
+            return HeadersTooLarge()
+        case (
+            gunicorn.http.errors.InvalidResponseHeader()
+            | gunicorn.http.errors.InvalidResponseHeaderName()
+        ):
+            return InternalError()
+        case gunicorn.http.errors.ParseException():
+            return RequestUnreadable(fault=type(fault).__name__)
+        case _:
+            return InternalError()
 
 
 class Logger(gunicorn.glogging.Logger):  # type: ignore[misc]

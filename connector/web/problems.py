@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -20,6 +22,8 @@ STATUS: dict[type[e.HeaplineError], int] = {
     e.HeaplineError: 500,
     e.InputError: 400,
     e.RequestTooLarge: 413,
+    e.UrlTooLong: 414,
+    e.HeadersTooLarge: 431,
     e.MethodNotAllowed: 405,
     e.AccessError: 403,
     e.TokenMissing: 401,
@@ -61,14 +65,14 @@ def status_of(error: type[e.HeaplineError]) -> int:
     return next(STATUS[parent] for parent in error.__mro__ if parent in STATUS)
 
 
-def envelope(error: e.HeaplineError) -> dict[str, Any]:
+def envelope(error: e.HeaplineError, request_id: str) -> dict[str, Any]:
     """Return the body of an error answer: message, code, status, meta.
 
     What is wrong with the installation is for its operators alone: it stands in the log.
     """
     if isinstance(error, e.SetupError):
         error = type(error)()
-    meta = {"requestId": request_id(), "retryable": error.retryable, **redact(error.meta)}
+    meta = {"requestId": request_id, "retryable": error.retryable, **redact(error.meta)}
     return {
         "message": error.message,
         "code": error.code,
@@ -79,7 +83,7 @@ def envelope(error: e.HeaplineError) -> dict[str, Any]:
 
 def answer(error: e.HeaplineError) -> Response:
     """Return an error as a JSON answer."""
-    response = jsonify(envelope(error))
+    response = jsonify(envelope(error, request_id()))
     response.status_code = status_of(type(error))
     retry_after = error.meta.get("retry_after")
     if retry_after is not None:
@@ -87,6 +91,17 @@ def answer(error: e.HeaplineError) -> Response:
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="heapline"'
     return response
+
+
+def raw_answer(error: e.HeaplineError) -> bytes:
+    """Return an error as the bytes of an HTTP answer, for a request that no application saw."""
+    status = HTTPStatus(status_of(type(error)))
+    body = json.dumps(envelope(error, uuid.uuid4().hex)).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def request_id() -> str:

@@ -32,6 +32,7 @@ from connector.redaction import is_secret_name
 from connector.runtime import Runtime, build
 from connector.store import projects as project_store
 from connector.store import requests as request_store
+from connector.tables import connect_sessions
 from connector.tables import connections as connection_table
 from connector.tables import credentials as credential_table
 
@@ -264,8 +265,9 @@ def _unreadable(house: House, path: str) -> None:
         with socket.create_connection(("127.0.0.1", house.server.port), 10) as raw:
             raw.sendall(head.encode("latin-1"))
             raw.shutdown(socket.SHUT_WR)
-            while raw.recv(65536):
-                pass  # what the server says of it is its own
+            answer = b"".join(iter(lambda: raw.recv(65536), b"")).decode()
+        assert '"code": "request_unreadable"' in answer
+        house.answers.append(answer.removeprefix("HTTP/1.1 "))
 
 
 def _renew(house: House) -> None:
@@ -297,6 +299,20 @@ def _break(house: House) -> None:
     assert (crashed.status_code, crashed.json()["code"]) == (500, "internal_error")
     with house.runtime.database.transaction() as tx:
         tx.execute(update(connection_table).values(status="connected"))
+    _break_a_session(house)
+
+
+def _break_a_session(house: House) -> None:
+    """Crash where secrets stand in the path."""
+    house.secrets["poll key in a path"] = "canary-poll-key-in-a-path"
+    window = Window(house.server.url, house.host, "gil", ca_file=house.provider.ca_file)
+    at_provider = window.begin("ledgerly", "canary-poll-key-in-a-path")
+    house.secrets["link in a path"] = urlsplit(at_provider.url).path.rpartition("/")[2]
+    with house.runtime.database.transaction() as tx:
+        tx.execute(update(connect_sessions).values(status="nonsense"))
+    assert house.keep(window.get(at_provider.url)).status_code == 500
+    polled = house.sdk("GET", "/actions/session-id/canary-poll-key-in-a-path", "gil")
+    assert polled.status_code == 500
 
 
 def _disconnect(house: House) -> None:
@@ -358,11 +374,10 @@ def test_the_search_finds_what_is_there(house: House) -> None:
 
 def test_the_log_holds_no_secret_even_at_debug(house: House) -> None:
     written = house.server.output()
-    for event in ("connection_saved", "connect_failed", "credential_refreshed", "request_crashed"):
+    events = ("connection_saved", "connect_failed", "credential_refreshed")
+    failures = ("credential_refresh_failed", "request_crashed", "request_unreadable")
+    for event in (*events, *failures, "Traceback", "[redacted]"):
         assert event in written
-    assert "credential_refresh_failed" in written
-    assert "Traceback" in written
-    assert "[redacted]" in written
     assert traces(house, {"log": written.encode()}) == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from connector import __version__
@@ -232,11 +234,15 @@ def test_oversized_headers_of_a_caller_are_refused_by_the_server(
     headers = [*gateway.headers(), *((f"X-Big-{number}", "b" * size) for number in range(count))]
     with gateway.caller() as caller:
         caller.begin("GET", gateway.path("/big"), headers)
-        assert caller.response().status == status
+        answer = caller.response()
+        body = json.loads(answer.read())
+    assert answer.status == status
+    if status == 431:
+        assert body["code"] == "headers_too_large"
     assert len(gateway.upstream.requests("/v2/big")) == (1 if status == 200 else 0)
 
 
 def test_a_request_line_that_is_too_long_is_refused_by_the_server(gateway: Gateway) -> None:
     answer = gateway.call("GET", "/" + "a" * 8190)
-    assert answer.status == 414
+    assert (answer.status, answer.code) == (414, "url_too_long")
     assert gateway.upstream.received == []

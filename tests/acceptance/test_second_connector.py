@@ -140,7 +140,7 @@ def test_an_account_is_connected_by_signing_in(setting: Setting) -> None:
     assert asked["prompt"] == ["consent"]
     assert re.fullmatch(r"[\w-]{43}", asked["code_challenge"][0])
     connection = setting.connection(window.connect("ledgerly"))
-    assert (connection.account_key, connection.auth_mode) == ("ws-77", "sign_in")
+    assert (connection.account_key, connection.auth_mode) == ("ws-77", "oauth")
     assert connection.scopes == ("books.read", "books.write")
     assert (connection.development, connection.region) == (False, "europe")
     token_request = setting.seen("/oauth2/token")
@@ -304,7 +304,7 @@ def test_its_secrets_are_not_in_the_log_nor_in_what_was_stored(setting: Setting)
 
 def test_nothing_in_the_product_was_written_for_it() -> None:
     words = {"ledger", *json.loads(MANIFEST.read_text(encoding="utf-8"))["auth_modes"]}
-    words -= {"sign_in"}  # the console has a page of that name
+    words -= {"oauth"}  # the one name that both connectors share
     assert MANIFEST.suffix == ".json"
     for file in CONNECTOR.rglob("*.py"):
         text = file.read_text(encoding="utf-8").lower()

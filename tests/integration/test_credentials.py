@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from connector import redaction
 from connector.errors import CredentialRefreshFailed, NeedsReauthorisation, NotConnected
 from connector.models import Connection, CredentialRow, Status
 from connector.runtime import Runtime
@@ -192,8 +193,9 @@ def test_a_refusal_for_a_credential_that_was_replaced_meanwhile_changes_nothing(
     assert kept.status()[0] is Status.CONNECTED
 
 
-def test_whoever_lost_the_lease_marks_nothing(kept: Kept, sandbox: SandboxClient) -> None:
-    """A slow refresher is refused because the one who took over has spent the refresh token."""
+def test_whoever_is_too_slow_is_overtaken_and_uses_what_the_other_renewed(
+    kept: Kept, sandbox: SandboxClient
+) -> None:
     row = kept.set(expires_at=time.time() - 1)
     sandbox.set(token_latency_seconds=1.5)
     with ThreadPoolExecutor(1) as pool:
@@ -205,6 +207,47 @@ def test_whoever_lost_the_lease_marks_nothing(kept: Kept, sandbox: SandboxClient
         found = slow.result(20)
     assert (quick.version, found.version) == (row.version + 1, row.version + 1)
     assert kept.status()[0] is Status.CONNECTED
+
+
+def test_whoever_lost_the_lease_marks_nothing(
+    kept: Kept, app: Flask, host: Host, sandbox: SandboxClient
+) -> None:
+    """It was refused because whoever took over is just spending the refresh token."""
+    row = kept.set(expires_at=time.time() - 1)
+    sandbox.set(token_latency_seconds=0.7)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(kept.usable, row)
+        eventually(lambda: kept.row().lease_owner)
+        kept.set(lease_owner="the one who took over", lease_until=time.time() + 30)
+        sandbox.post("grants/revoke")
+        eventually(lambda: renewals(sandbox) == {"invalid_grant": 1})
+        sandbox.set(token_latency_seconds=0)
+        Visitor(app, host, "alice").connect(key="the other's success")
+        assert slow.result(20).version == row.version + 1
+    assert kept.status() == (Status.CONNECTED, "Connected again.")
+
+
+def test_a_stale_row_that_could_not_be_renewed_finds_what_took_its_place(
+    kept: Kept, app: Flask, host: Host, sandbox: SandboxClient
+) -> None:
+    stale = kept.set(expires_at=time.time() - 1, refreshable=False)
+    Visitor(app, host, "alice").connect(key="again")
+    assert kept.usable(stale).version == stale.version + 1
+    assert kept.status()[0] is Status.CONNECTED
+
+
+def test_keys_that_were_opened_are_masked_in_every_log_from_then_on(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process sealed them: this one has not seen them before."""
+    connection = host.connect("bob")
+    kept = Kept(host.runtime, connection)
+    monkeypatch.setattr(redaction, "_values", type(redaction._values)())
+    kept.runtime.credentials._cache.clear()
+    assert redaction.redact_text(ACME["api_key"]) == ACME["api_key"]
+    token = str(kept.usable().injection)
+    assert redaction.redact_text(ACME["api_key"]) == redaction.MASK
+    assert redaction.MASK in redaction.redact_text(token)
 
 
 FAILURES: list[dict[str, Any]] = [
