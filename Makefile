@@ -37,7 +37,7 @@ lint: $(TESTABLE) ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 test-python: $(PACKAGES) chromium ## Python tests
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-frontend: $(PACKAGES) ## style, types and tests of the front end
 	@$(NPM) run --silent check

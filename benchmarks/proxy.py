@@ -37,7 +37,7 @@ from benchmarks.processes import cpu_seconds, free_port, memory_mb, running
 from connector import tokens
 from connector.config import load as load_settings
 from connector.connections import NewAccount
-from connector.credentials import Secret
+from connector.secret import Secret
 from connector.runtime import build
 from connector.store import keys as key_store
 from connector.store import projects as project_store
