@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from connector import assets
 from connector.runtime import Runtime
+from connector.turnstile import Turnstile
 from connector.web import (
     api,
     connect,
@@ -55,6 +56,7 @@ def create_app(runtime: Runtime) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     _install(app)
+    app.wsgi_app = Turnstile(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

@@ -19,6 +19,7 @@ import certifi
 
 from connector.errors import UpstreamBroken, UpstreamUnreachable
 from connector.guard import Guard
+from connector.turnstile import Waiting
 from connector.wire import Head, Wire, read_body, read_head
 
 CONNECT_SECONDS = 10.0
@@ -50,9 +51,8 @@ class Channel:
             if body is None or isinstance(body, bytes):
                 self._send_whole(head, body or b"")
             else:
-                self._sock.sendall(head)
-                for piece in body:
-                    self._sock.sendall(piece)
+                with Waiting():
+                    self._send_pieces(head, body)
             self._asked = True
 
     def answer(self, method: str, seconds: float) -> tuple[Head, Iterator[bytes]]:
@@ -92,8 +92,13 @@ class Channel:
         if len(body) <= _SENT_TOGETHER:
             self._sock.sendall(head + body)
         else:
-            self._sock.sendall(head)
-            self._sock.sendall(body)
+            with Waiting():
+                self._send_pieces(head, (body,))
+
+    def _send_pieces(self, head: bytes, body: Iterable[bytes]) -> None:
+        self._sock.sendall(head)
+        for piece in body:
+            self._sock.sendall(piece)
 
 
 class Channels:
@@ -125,7 +130,8 @@ class Channels:
             if channel.alive(now):
                 return channel
             channel.close()
-        return Channel(origin, self._connect(origin, min(CONNECT_SECONDS, seconds)))
+        with Waiting():
+            return Channel(origin, self._connect(origin, min(CONNECT_SECONDS, seconds)))
 
     def give_back(self, channel: Channel) -> None:
         """Keep a connection whose answer was read to its end."""

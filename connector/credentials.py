@@ -36,6 +36,7 @@ from connector.redaction import remember
 from connector.sealing import CREDENTIALS, Sealer
 from connector.secret import NOTHING, Secret, UsableCredential, ready
 from connector.store import connections as store
+from connector.turnstile import Waiting
 
 log = structlog.get_logger(__name__)
 
@@ -291,7 +292,8 @@ class Credentials:
             changed = now_row.version != row.version or now_row.retry_at > row.retry_at
             if changed or now_row.lease_until < time.time():
                 return now_connection, now_row
-            time.sleep(POLL_SECONDS)
+            with Waiting():
+                time.sleep(POLL_SECONDS)
         raise CredentialRefreshFailed(
             "The credential is being renewed and was not ready in time. Try again."
         )

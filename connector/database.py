@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,11 +30,14 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connector.errors import DatabaseUnusable, FieldInvalid, Overloaded
+from connector.turnstile import Waiting, acquire
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: Any constant number: the advisory lock that keeps two servers from migrating at once.
 _MIGRATION_LOCK = 0x6865_6170
 _BUSY_SECONDS = 15
+#: What a transaction is begun for; SQLite must know.
+_READS, _WRITES, _WRITES_IN_PASSING = "reads", "writes", "writes in passing"
 
 __all__ = ["Database", "Transaction"]
 
@@ -44,6 +48,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
         self.engine = _engine(url, pool_size)
         self._writing = threading.Lock()
+        self._readers: list[Transaction] = []
+        self._writers: list[Transaction] = []
 
     @property
     def dialect(self) -> str:
@@ -67,8 +73,13 @@ class Database:
             If a value cannot be stored or looked up.
 
         """
-        with _translated(self.engine), self._turn(), self.engine.connect() as connection:
-            tx = connection.execution_options(heapline_writes=True, heapline_durable=durable)
+        with (
+            _translated(self.engine),
+            self._away(),
+            self._alone(),
+            self._connection(self._writers) as tx,
+        ):
+            tx.connection.info["begins"] = _WRITES if durable else _WRITES_IN_PASSING
             with tx.begin():
                 if not durable and self.dialect == "postgresql":
                     tx.exec_driver_sql("SET LOCAL synchronous_commit = off")
@@ -78,14 +89,42 @@ class Database:
     def reading(self) -> Iterator[Transaction]:
         """Open a transaction that only reads; on SQLite it waits for no writer.
 
-        Raises as :meth:`transaction` does.
+        It begins with the first statement of SQLAlchemy's: a prepared one alone needs none. Raises
+        as :meth:`transaction` does.
         """
-        with _translated(self.engine), self.engine.connect() as tx, tx.begin():
+        with _translated(self.engine), self._away(), self._connection(self._readers) as tx:
+            tx.connection.info["begins"] = _READS
             yield tx
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for this process's turn to write.
+    def _connection(self, idle: list[Transaction]) -> Iterator[Transaction]:
+        """Lend a connection.
+
+        For SQLite they are kept at hand: making SQLAlchemy's costs more than what is asked of them.
+        """
+        if self.dialect != "sqlite":
+            with self.engine.connect() as tx:
+                yield tx
+            return
+        try:
+            tx = idle.pop()
+        except IndexError:
+            tx = self.engine.connect()
+        try:
+            yield tx
+        except BaseException:
+            tx.close()
+            raise
+        tx.rollback()
+        idle.append(tx)
+
+    def _away(self) -> AbstractContextManager[None]:
+        """Give up the thread's turn for a server's answers; a file's come at once."""
+        return Waiting() if self.dialect == "postgresql" else nullcontext()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other thread of this process writes.
 
         SQLite takes one writer at a time and has the others come back later and later; threads
         that queue here find it free unless another process writes.
@@ -93,7 +132,7 @@ class Database:
         if self.dialect != "sqlite":
             yield
             return
-        if not self._writing.acquire(timeout=_BUSY_SECONDS):
+        if not acquire(self._writing, _BUSY_SECONDS):
             raise Overloaded
         try:
             yield
@@ -115,12 +154,15 @@ class Database:
     def revisions(self) -> tuple[str | None, str | None]:
         """Return the revision the database is at and the one this program wants."""
         script = ScriptDirectory(str(MIGRATIONS))
-        with _translated(self.engine), self.engine.connect() as tx:
+        with self.reading() as tx:
             current = MigrationContext.configure(tx).get_current_revision()
         return current, script.get_current_head()
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection that is not in use."""
+        for idle in (self._readers, self._writers):
+            while idle:
+                idle.pop().close()
         self.engine.dispose()
 
 
@@ -184,13 +226,37 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
 def _begin_sqlite(tx: Transaction) -> None:
     # A writer takes its lock at once: upgrading a read lock later fails instead of waiting.
     # Straight to the driver: this is on the path of every request.
-    options, pooled = tx.get_execution_options(), tx.connection
+    pooled = tx.connection
+    begins = pooled.info.get("begins", _READS)
     execute = cast(sqlite3.Connection, pooled.dbapi_connection).execute
-    durable = options.get("heapline_durable", True)
-    if pooled.info.get("durable", True) != durable:
-        execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        pooled.info["durable"] = durable
-    execute("BEGIN IMMEDIATE" if options.get("heapline_writes") else "BEGIN")
+    if pooled.info.get("prepared_for") != begins:
+        execute(f"PRAGMA synchronous={'NORMAL' if begins == _WRITES_IN_PASSING else 'FULL'}")
+        execute(f"PRAGMA busy_timeout={1000 * _BUSY_SECONDS if begins == _READS else 0}")
+        pooled.info["prepared_for"] = begins
+    if begins == _READS:
+        execute("BEGIN")
+    else:
+        _begin_writing(execute)
+
+
+def _begin_writing(execute: Callable[[str], object]) -> None:
+    """Wait for writers of other processes.
+
+    SQLite would sleep 1 to 100 ms between its attempts; most transactions take a tenth of one.
+    """
+    deadline, pause = time.monotonic() + _BUSY_SECONDS, 0.0001
+    while True:
+        try:
+            execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        with Waiting():
+            time.sleep(pause)
+        pause = min(1.5 * pause, 0.02)
 
 
 def _migrate(tx: Transaction) -> None:
@@ -198,7 +264,8 @@ def _migrate(tx: Transaction) -> None:
         tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = tx.execution_options(heapline_writes=True)
+    tx.connection.info["begins"] = _WRITES
+    config.attributes["connection"] = tx
     current = MigrationContext.configure(tx).get_current_revision()
     known = {revision.revision for revision in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
     if current is not None and current not in known:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from connector.database import Database, Transaction
 from connector.store import limits as store
+from connector.turnstile import acquire
 
 SLICES = 10
 LONGEST_BLOCK_SECONDS = 3600.0
@@ -84,9 +85,12 @@ class RateLimiter:
         turn = _Turn(key, allowance)
         with self._lock:
             self._turns.append(turn)
-        with self._leading:
+        acquire(self._leading)
+        try:
             if turn.wait is None:
                 self._take_turns(turn)
+        finally:
+            self._leading.release()
         return turn.wait or 0.0
 
     def block(self, allowance: Allowance, seconds: float) -> None:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from connector.turnstile import Waiting
+
 Headers = list[tuple[str, str]]
 
 CHUNK = 64 * 1024
@@ -74,7 +76,8 @@ class Wire(io.RawIOBase):
         if self._ended:
             return None
         self._sock.settimeout(self._seconds())
-        return self._sock.recv_into(buffer)
+        with Waiting():
+            return self._sock.recv_into(buffer)
 
     def _seconds(self) -> float:
         if self._deadline is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, BinaryIO
 
-from jsonpointer import resolve_pointer
+from jsonpointer import JsonPointer
 
 from connector.errors import BodyInvalid, RequestTooLarge
 from connector.manifest import Action
@@ -133,7 +134,11 @@ def choose_action(actions: tuple[Action, ...], body: Body) -> Action | None:
 def at(body: Body, pointer: str) -> Any:
     """Return what stands at a JSON pointer in the body, or nothing."""
     document = body.document()
-    return None if document is None else resolve_pointer(document, pointer, None)
+    return None if document is None else _pointer(pointer).resolve(document, None)
+
+
+#: Pointers come from manifests: there are few.
+_pointer = lru_cache(JsonPointer)
 
 
 def _parsed(held: bytes | None) -> Any:

@@ -65,7 +65,7 @@ def upward(headers: Headers, *, drop: Iterable[str] = ()) -> Headers:
     return [
         (name, value)
         for name, value in headers
-        if name.lower() not in barred and not name.lower().startswith(_NOT_UP_PREFIXES)
+        if (lower := name.lower()) not in barred and not lower.startswith(_NOT_UP_PREFIXES)
     ]
 
 
@@ -78,7 +78,7 @@ def downward(headers: Headers) -> Headers:
     return [
         (name, _CONTROL.sub(" ", value))
         for name, value in headers
-        if name.lower() not in barred and not name.lower().startswith(_NOT_DOWN_PREFIXES)
+        if (lower := name.lower()) not in barred and not lower.startswith(_NOT_DOWN_PREFIXES)
     ]
 
 

@@ -25,6 +25,7 @@ from connector.proxy import bodies, headers, paths, retrying
 from connector.proxy.call import Call
 from connector.ratelimit import Allowance, RateLimiter
 from connector.secret import NOTHING, UsableCredential
+from connector.turnstile import Waiting
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 5
@@ -68,7 +69,8 @@ class Sender:
             if pause is None:
                 return _settled(outcome)
             _discard(outcome)
-            time.sleep(pause)
+            with Waiting():
+                time.sleep(pause)
             attempt += 1
 
     def _take(self, call: Call, allowances: list[Allowance]) -> None:
@@ -81,7 +83,8 @@ class Sender:
                         limit=allowance.name,
                         retry_after=math.ceil(wait),
                     )
-                time.sleep(wait)
+                with Waiting():
+                    time.sleep(wait)
 
     def _credential(self, call: Call) -> UsableCredential:
         """Ask anew before each attempt: a token may have expired during a wait."""

@@ -70,7 +70,6 @@ def forward(project_id: str, connector: str, _rest: str = "") -> Response:
     # What a provider sends must never run as a page of ours.
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Request-Id"] = request_id()
     response.call_on_close(answer.close)
     return response
 
