@@ -141,6 +141,8 @@ class Sender:
         allowances: list[Allowance],
     ) -> float | None:
         """Return how long to wait before the next attempt; nothing when this was the last."""
+        if isinstance(outcome, UpstreamResponse) and outcome.status < 400:
+            return None
         rules = call.manifest.retry
         repeat = retrying.Repeat(call.request.method, call.body.replayable, _harmless(call))
         if isinstance(outcome, UpstreamError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,7 @@ from connector.store import configurations as configuration_store
 from connector.store import connecting as connecting_store
 from connector.store import connections as connection_store
 from connector.store import keys as key_store
+from connector.store import limits as limit_store
 from connector.store import projects as project_store
 from connector.store import requests as request_store
 from connector.store import usable as usable_store
@@ -356,6 +358,36 @@ def test_a_database_that_stays_locked_is_told_as_busy(
         pass
     holder.close()
     other.close()
+
+
+def test_writers_of_two_processes_lose_nothing_whatever_fails_between(storage_url: str) -> None:
+    """Two engines stand for two processes; every third transaction fails half way."""
+    engines = [Database(storage_url), Database(storage_url)]
+    engines[0].upgrade()
+    with engines[0].transaction() as tx:
+        project = project_store.create(tx, "Acme", [])
+
+    def add(number: int) -> int:
+        database = engines[number % 2]
+        with database.transaction(durable=number % 5 == 0):
+            pass
+        with contextlib.suppress(ZeroDivisionError), database.transaction(durable=False) as tx:
+            slices, _ = limit_store.read(tx, "shared")
+            limit_store.write(tx, "shared", {0: slices.get(0, 0) + 1}, 0.0, 9e9)
+            if number % 3 == 0:
+                raise ZeroDivisionError
+            return 1
+        with database.reading() as tx:
+            assert project_store.find(tx, project.id) is not None
+        return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        added = sum(pool.map(add, range(240)))
+    with engines[1].reading() as tx:
+        assert limit_store.read(tx, "shared")[0] == {0: added}
+    assert added == 160
+    for database in engines:
+        database.close()
 
 
 def test_a_read_only_database_says_so(tmp_path: Path) -> None:
