@@ -61,6 +61,7 @@ def create_app(runtime: Runtime) -> Flask:
 
 
 def _install(app: Flask) -> None:
+    app.before_request(_bind_log)
     problems.install(app)
     guards.allow_origins(app)
     console.session.install(app)
@@ -71,7 +72,6 @@ def _install(app: Flask) -> None:
     api.install(app, csrf)
     for blueprint in _PAGE_BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.before_request(_bind_log)
     app.after_request(_finish)
 
 

@@ -64,6 +64,19 @@ class Channel:
         wire.expect_body()
         return head, read_body(reader, head.framing)
 
+    def await_body(self, seconds: float) -> bool:
+        """Wait so long for the beginning of the body, or its end; say whether it is here."""
+        if self._wire is None or self._reader is None:
+            return False
+        self._wire.expect_head(seconds)
+        try:
+            self._reader.peek(1)  # takes nothing out
+        except TimeoutError:
+            return False
+        finally:
+            self._wire.expect_body()
+        return True
+
     def expect_end(self, seconds: float) -> None:
         """Let the rest of the answer take so long in all."""
         if self._wire is not None:

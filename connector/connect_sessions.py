@@ -80,6 +80,7 @@ class ConnectSessions:
         link = new_secret()
         with self._database.transaction() as tx:
             owner = user_store.ensure(tx, project.id, user)
+            user_store.lock(tx, owner.id)
             renewed = _renewed(tx, owner, wish)
             session = ConnectSession(
                 id=str(uuid.uuid4()),
@@ -175,8 +176,16 @@ class ConnectSessions:
         return link
 
     def finish(self, session: ConnectSession, account: NewAccount) -> Connection:
-        """Make the session's account a connection, both in one transaction."""
+        """Make the session's account a connection, both in one transaction.
+
+        Raises
+        ------
+        ConnectExpired
+            If the session led to a connection already, in another tab.
+
+        """
         with self._database.transaction() as tx:
+            user_store.lock(tx, session.user_id)
             connection = self._connections.save(
                 tx,
                 session.project_id,
@@ -186,13 +195,15 @@ class ConnectSessions:
                 allow_multiple=session.allow_multiple,
                 external_id=session.external_id,
             )
-            store.finish_session(
+            finished = store.finish_session(
                 tx,
                 session.project_id,
                 session.id,
                 SessionStatus.COMPLETE,
                 connection_id=connection.id,
             )
+            if not finished:
+                raise ConnectExpired
         return connection
 
     def fail(self, session: ConnectSession, error: HeaplineError) -> None:

@@ -38,6 +38,7 @@ _ABSOLUTE = re.compile(r"https?://([^\x00-\x20/?#]+)([^\x00-\x20#]*)(?:#.*)?")
 #: No answer that a ``requests`` session asks for (tokens, accounts) is anywhere near this long.
 _LONGEST_HELD = 1024 * 1024
 _DISCARDED = 64 * 1024
+_DISCARD_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,8 @@ class UpstreamResponse:
         head, body = channel.answer(method, seconds)
         self.status = head.status
         self.headers = head.headers
+        #: Whether the body begins, or ends, at once when it is asked for.
+        self.has_begun = True
         self._persistent = head.persistent
         self._channels = channels
         self._channel: Channel | None = channel
@@ -142,13 +145,22 @@ class UpstreamResponse:
         if self._channel is not None:
             self._channel.expect_end(seconds)
 
-    def begin(self) -> None:
-        """Wait for the first piece of the body, so that what fails at once fails here.
+    def begin(self, seconds: float) -> None:
+        """Wait so long for the first piece of the body, so that what fails at once fails here.
 
-        Raises as :meth:`chunks` does.
+        Raises as :meth:`chunks` does; not when nothing came, since the answer has begun.
         """
-        first = next(self._body, b"")
-        self._body = itertools.chain((first,) if first else (), self._body)
+        if self._channel is None:
+            return
+        try:
+            is_here = self._channel.await_body(seconds)
+        except OSError as error:
+            self.close()
+            raise _translated(error) from error
+        self.has_begun = is_here
+        if is_here:
+            first = next(self._body, b"")
+            self._body = itertools.chain((first,) if first else (), self._body)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it was sent, still encoded as Content-Encoding says.
@@ -166,6 +178,7 @@ class UpstreamResponse:
     def discard(self) -> None:
         """Read a short rest so that the connection can serve again; close it otherwise."""
         length = self.header("Content-Length") or ""
+        self.expect_end(_DISCARD_SECONDS)
         with contextlib.suppress(UpstreamError):
             if length.isdigit() and int(length) <= _DISCARDED:
                 for _ in self.chunks():

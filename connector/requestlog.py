@@ -46,6 +46,8 @@ class RequestLog:
         try:
             self._queue.put_nowait(entry)
         except queue.Full:
+            if self.dropped % _WAITING == 0:
+                log.warning("request_log_full", waiting=_WAITING, dropped_before=self.dropped)
             self.dropped += 1
 
     def close(self) -> None:

@@ -210,8 +210,8 @@ def _reseal(
     prefix = f"{vault.VERSION}.{active.id}."
     stale = [
         (row_id, sealed)
-        for owner, row_id, sealed in _sealed_rows(database, column)
-        if owner == project_id and not sealed.startswith(prefix)
+        for _, row_id, sealed in _sealed_rows(database, column, project_id)
+        if not sealed.startswith(prefix)
     ]
     for start in range(0, len(stale), _BATCH):
         with database.transaction() as tx:
@@ -260,13 +260,16 @@ def _forget_retired(database: Database) -> None:
                 store.delete_data_key(tx, row.id, time.time() - GRACE_SECONDS)
 
 
-def _sealed_rows(database: Database, column: SealedColumn) -> list[tuple[str, str, str]]:
-    """Return project id, row id and sealed value of every row of a column."""
+def _sealed_rows(
+    database: Database, column: SealedColumn, project_id: str | None = None
+) -> list[tuple[str, str, str]]:
+    """Return project id, row id and sealed value of every row of a column, or a project's."""
     table = column.table
     sealed = table.c[column.column]
     owner = table.c.project_id if "project_id" in table.c else literal(store.SYSTEM)
+    query = select(owner, table.c[column.row_id], sealed).where(sealed.is_not(None), sealed != "")
+    if project_id is not None:
+        query = query.where(owner == project_id)
     with database.reading() as tx:
-        rows = tx.execute(
-            select(owner, table.c[column.row_id], sealed).where(sealed.is_not(None), sealed != "")
-        )
+        rows = tx.execute(query)
         return [(row[0], row[1], row[2]) for row in rows]

@@ -10,6 +10,11 @@ from __future__ import annotations
 import gc
 import logging
 import select
+import socket
+import struct
+import sys
+import time
+import uuid
 from contextlib import suppress
 from typing import Any
 
@@ -39,6 +44,11 @@ log = structlog.get_logger(__name__)
 _KEEP_ALIVE_SECONDS = 75
 _STOP_SECONDS = 30
 _STAY_MILLISECONDS = 10
+#: How long a request's head may take, and how long a caller may be silent within a body or take
+#: nothing of an answer: whoever holds a thread for nothing keeps it from the others.
+_HEAD_SECONDS = 10.0
+_SILENCE_SECONDS = 60
+_SILENCE = struct.pack("ll", _SILENCE_SECONDS, 0)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -99,12 +109,41 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     Handing a connection back to the main thread and out again costs more than many a request.
     """
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: Connections whose request head is being read, and until when.
+        self._heads: dict[Any, float] = {}
+
     def handle(self, conn: Any) -> Any:
         """Serve a connection's request, and those that follow at once while nobody waits."""
-        again = super().handle(conn)
+        if not conn.initialized:
+            for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                conn.sock.setsockopt(socket.SOL_SOCKET, option, _SILENCE)
+        again = self._handle_one(conn)
         while again is True and self.alive and self._next_comes(conn):
-            again = super().handle(conn)
+            again = self._handle_one(conn)
         return again
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Serve a request whose head was read."""
+        self._heads.pop(conn, None)
+        return super().handle_request(req, conn)
+
+    def notify(self) -> None:
+        """Break off, once a second, with callers who do not come to the end of a head."""
+        super().notify()
+        now = time.monotonic()
+        for conn, until in list(self._heads.items()):
+            if until < now:
+                with suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+    def _handle_one(self, conn: Any) -> Any:
+        self._heads[conn] = time.monotonic() + _HEAD_SECONDS
+        try:
+            return super().handle(conn)
+        finally:
+            self._heads.pop(conn, None)
 
     def _next_comes(self, conn: Any) -> bool:
         if not self.tpool._work_queue.empty():
@@ -120,13 +159,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         Only the kind of fault is logged: its text repeats what the caller sent.
         """
-        error = _unreadable(exc)
+        error, request_id = _unreadable(exc), uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()  # they tell of the request before
         if isinstance(error, InternalError):
-            log.error("request_crashed", exc_info=exc)
+            log.error("request_crashed", request_id=request_id, exc_info=exc)
         else:
-            log.warning("request_unreadable", fault=type(exc).__name__)
+            log.warning("request_unreadable", request_id=request_id, fault=type(exc).__name__)
         with suppress(OSError):
-            client.sendall(problems.raw_answer(error))
+            client.sendall(problems.raw_answer(error, request_id))
 
 
 def _unreadable(fault: Exception) -> HeaplineError:
@@ -149,6 +189,11 @@ def _unreadable(fault: Exception) -> HeaplineError:
 
 class Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
     """gunicorn's own messages, through our formatter: redacted JSON like every other line."""
+
+    def exception(self, msg: str, *args: Any, **options: Any) -> None:
+        """Tell of an exception, but not of every caller who fell silent."""
+        if not isinstance(sys.exc_info()[1], BlockingIOError):
+            super().exception(msg, *args, **options)
 
     def _set_handler(self, log: logging.Logger, *_args: Any, **_kwargs: Any) -> None:
         log.handlers[:] = []

@@ -105,7 +105,9 @@ def read_head(reader: io.BufferedReader[Wire], method: str) -> Head:
         if status >= 200:
             break
     framing = _framing(status, headers, method)
-    if isinstance(framing, int) and method != "HEAD" and status != 304:
+    if method == "HEAD" or status == 304:
+        headers = _with_length(headers, _length(headers))
+    elif isinstance(framing, int):
         headers = _with_length(headers, framing)
     elif framing == "chunked":
         headers = _with_length(headers, None)

@@ -115,8 +115,9 @@ class Proxy:
         return first_usable(found)
 
     def _check_length(self, method: str, response: UpstreamResponse) -> None:
-        length = int(response.header("Content-Length") or 0)
-        if length > self._max_response_bytes and method != "HEAD" and response.status != 304:
+        if method == "HEAD" or response.status == 304:
+            return
+        if int(response.header("Content-Length") or 0) > self._max_response_bytes:
             response.close()
             raise ResponseTooLarge(most_bytes=self._max_response_bytes)
 
@@ -137,6 +138,8 @@ class Proxy:
         return ProxyResponse(response.status, passed, self._counted(entry, response), close)
 
     def _counted(self, entry: _Entry, response: UpstreamResponse) -> Iterator[bytes]:
+        if not response.has_begun:
+            yield b""  # sends the headers on their way
         try:
             for chunk in response.chunks():
                 entry.response_bytes += len(chunk)

@@ -94,6 +94,8 @@ class Sender:
 
     def _renew(self, call: Call, credential: UsableCredential) -> bool:
         """Renew a credential that was answered with 401; say whether there is a new one."""
+        # It may have been renewed since the call began, for this very attempt.
+        call.row = self.credentials.current(call.connection)
         try:
             self.credentials.usable(
                 call.connection, call.row, deadline=call.deadline, rejected=credential.version
@@ -127,7 +129,7 @@ class Sender:
             location = response.header("Location")
             follows = response.status in _REDIRECTS and call.request.method in {"GET", "HEAD"}
             if not follows or not location:
-                _begin(response)
+                _begin(response, call.left())
                 return response
             response.discard()
             request = _redirected(call, request, location)
@@ -164,10 +166,10 @@ def _settled(outcome: UpstreamResponse | UpstreamError) -> UpstreamResponse:
     return outcome
 
 
-def _begin(response: UpstreamResponse) -> None:
+def _begin(response: UpstreamResponse, seconds: float) -> None:
     """Have what fails before any byte was passed on fail as an attempt does."""
     try:
-        response.begin()
+        response.begin(seconds)
     except UpstreamError:
         response.close()
         raise

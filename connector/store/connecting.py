@@ -93,9 +93,9 @@ def finish_session(
     *,
     connection_id: str | None = None,
     error: dict[str, Any] | None = None,
-) -> None:
-    """Set the outcome of a session; one that is complete stays so."""
-    tx.execute(
+) -> bool:
+    """Set the outcome of a session; say whether it could be: one that is complete stays so."""
+    result = tx.execute(
         update(connect_sessions)
         .where(
             connect_sessions.c.project_id == project_id,
@@ -104,6 +104,7 @@ def finish_session(
         )
         .values(status=status.value, connection_id=connection_id, error=error)
     )
+    return bool(result.rowcount)
 
 
 def delete_polled(tx: Transaction, project_id: str, user_id: str, poll_hash: str) -> None:

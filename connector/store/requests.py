@@ -9,19 +9,23 @@ from sqlalchemy import Row, delete, insert, select
 
 from connector.database import Transaction
 from connector.models import LoggedRequest
-from connector.tables import request_log
+from connector.tables import connections, request_log
 
 PAGE = 50
 _FIELDS = [column.name for column in request_log.c if column.name != "id"]
 
 
 def append(tx: Transaction, entries: Sequence[LoggedRequest]) -> None:
-    """Insert entries."""
+    """Insert entries, but for those of connections that are gone: their user was deleted."""
+    used = {entry.connection_id for entry in entries if entry.connection_id is not None}
+    there = set(tx.scalars(select(connections.c.id).where(connections.c.id.in_(used))))
     rows = [
         {name: getattr(entry, name) for name in _FIELDS} | {"attempts": list(entry.attempts)}
         for entry in entries
+        if entry.connection_id is None or entry.connection_id in there
     ]
-    tx.execute(insert(request_log), rows)
+    if rows:
+        tx.execute(insert(request_log), rows)
 
 
 def page(

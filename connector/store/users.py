@@ -34,6 +34,11 @@ def ensure(tx: Transaction, project_id: str, external_id: str) -> User:
     return get_existing(tx, project_id, external_id)
 
 
+def lock(tx: Transaction, user_id: str) -> None:
+    """Have others who change what belongs to a user wait until this transaction ends."""
+    tx.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
+
+
 def find(tx: Transaction, project_id: str, external_id: str) -> User | None:
     """Return a user by the id that the host product gave."""
     row = tx.execute(

@@ -93,10 +93,10 @@ def answer(error: e.HeaplineError) -> Response:
     return response
 
 
-def raw_answer(error: e.HeaplineError) -> bytes:
+def raw_answer(error: e.HeaplineError, request_id: str) -> bytes:
     """Return an error as the bytes of an HTTP answer, for a request that no application saw."""
     status = HTTPStatus(status_of(type(error)))
-    body = json.dumps(envelope(error, uuid.uuid4().hex)).encode()
+    body = json.dumps(envelope(error, request_id)).encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -140,6 +140,8 @@ def install(app: Flask) -> None:
 def _known(error: e.HeaplineError) -> Response:
     if status_of(type(error)) >= 500:
         log.warning("request_failed", error=error.code, message=error.message)
+    else:
+        log.info("request_refused", error=error.code)
     return answer(error)
 
 

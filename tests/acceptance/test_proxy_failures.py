@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
+from sqlalchemy import update
+
+from connector.tables import credentials
 
 from ..caller import Answer
 from ..conftest import eventually
@@ -87,6 +91,29 @@ def test_a_body_may_take_longer_than_the_timeout_once_it_has_begun(
     gateway.upstream.on("/v2/slow-body", slow)
     answer = gateway.call("GET", "/slow-body", [("X-Heapline-Timeout", "0.5")])
     assert answer.body == b"x" * 1000
+
+
+@pytest.mark.parametrize("ending", [LENGTH, CHUNKED, ("Connection", "close")])
+def test_headers_are_passed_on_in_time_when_no_body_follows_them(
+    gateway: Gateway, ending: tuple[str, str]
+) -> None:
+    """The answer has begun, so the caller learns of it; its body may come later."""
+
+    seen = threading.Event()
+
+    def silent(exchange: Exchange) -> None:
+        exchange.send(head(200, [ending]))
+        seen.wait(20)
+        exchange.end()
+
+    gateway.upstream.on("/v2/silent-body", silent)
+    began = time.monotonic()
+    with gateway.caller() as caller:
+        timeout = [*gateway.headers(), ("X-Heapline-Timeout", "0.5")]
+        caller.begin("GET", gateway.path("/silent-body"), timeout)
+        assert caller.response().status == 200
+        assert time.monotonic() - began < 5
+        seen.set()
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "301", "soon", "nan", "inf", "1e9", "5s"])
@@ -517,6 +544,25 @@ def test_a_rejected_token_is_renewed_once_and_the_request_sent_again(gateway: Ga
     assert len(gateway.upstream.requests("/token")) == 1
     (entry,) = gateway.logged("/mine")
     assert attempts_of(entry) == [401, 200]
+
+
+def test_a_token_rejected_right_after_it_was_renewed_is_renewed_once_more(
+    gateway: Gateway,
+) -> None:
+    json_type = [("Content-Type", "application/json")]
+    with gateway.runtime.database.transaction() as tx:
+        connection = credentials.c.connection_id == gateway.connections["bob"][0].id
+        tx.execute(update(credentials).where(connection).values(expires_at=1.0))
+    gateway.upstream.on(
+        "/token",
+        answering(200, token_answer("token-5"), json_type),
+        answering(200, token_answer("token-6"), json_type),
+    )
+    gateway.upstream.on("/v2/mine", answering(401, b"who?"), answering(200, b"you"))
+    answer = gateway.call("POST", "/mine", body=b"{}", user="bob")
+    assert (answer.status, answer.body) == (200, b"you")
+    sent = [one.values("Authorization") for one in gateway.upstream.requests("/v2/mine")]
+    assert sent == [["Bearer token-5"], ["Bearer token-6"]]
 
 
 def test_a_token_rejected_again_after_renewal_is_the_callers_to_see(gateway: Gateway) -> None:

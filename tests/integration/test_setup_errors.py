@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import pytest
 import structlog
 from flask.testing import FlaskClient
 
-from ..people import Host
+from ..people import HOST_ORIGIN, Host
 
 
-def test_a_caller_learns_nothing_of_the_database(client: FlaskClient, host: Host) -> None:
+@pytest.mark.parametrize("origin", [None, HOST_ORIGIN])
+def test_a_caller_learns_nothing_of_the_database(
+    client: FlaskClient, host: Host, origin: str | None
+) -> None:
     file = host.runtime.settings.data_dir / "heapline.db"
     host.runtime.database.close()
     file.write_bytes(b"this is no database" * 100)
     with structlog.testing.capture_logs() as logged:
-        answer = client.get(host.path("/me"), headers=host.headers("alice"))
+        headers = host.headers("alice") | ({"Origin": origin} if origin else {})
+        answer = client.get(host.path("/me"), headers=headers)
     assert (answer.status_code, answer.get_json()["code"]) == (503, "database_unusable")
     assert str(file) not in answer.text
     assert any("is not a database" in str(line) for line in logged)
+    assert not [line for line in logged if line["event"] == "request_crashed"]
+
+
+def test_the_request_id_of_a_refusal_finds_it_in_the_log(client: FlaskClient, host: Host) -> None:
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as logged:
+        answer = client.get(host.path("/me"), headers={"Authorization": "Bearer nonsense"})
+    request_id = answer.get_json()["meta"]["requestId"]
+    (line,) = [line for line in logged if line["event"] == "request_refused"]
+    assert (line["request_id"], line["error"]) == (request_id, "token_invalid")

@@ -63,6 +63,15 @@ def test_an_answer_is_read_as_it_was_written(
     assert rest == headers
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 304)])
+@pytest.mark.parametrize("lines", ["Content-Length: 5\r\n" * 2, "Content-Length: 5, 5\r\n"])
+def test_a_length_said_twice_is_passed_on_once_even_without_a_body(
+    method: str, status: int, lines: str
+) -> None:
+    head, body = read(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode(), method)
+    assert (head.headers, head.framing, body) == ([("Content-Length", "5")], 0, b"")
+
+
 @given(data=MESSAGES, part=st.floats(0, 1, exclude_max=True))
 @example(data=message([], "chunked", [b"abc"]), part=0.999)
 def test_what_was_cut_short_never_looks_whole(data: bytes, part: float) -> None:
