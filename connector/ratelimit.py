@@ -56,7 +56,7 @@ class _Bundle:
 
 
 @dataclass(slots=True, eq=False)
-class _Turn:
+class _Request:
     key: str
     allowance: Allowance
     #: Nothing until it was served.
@@ -70,7 +70,7 @@ class RateLimiter:
         self._database = database
         self._clock = clock
         self._bundles: dict[str, _Bundle] = {}
-        self._turns: list[_Turn] = []
+        self._waiting: list[_Request] = []
         self._lock = threading.Lock()
         self._leading = threading.Lock()
 
@@ -82,16 +82,16 @@ class RateLimiter:
         key = allowance.row_key()
         if self._from_bundle(key, _slice(allowance, self._clock()), allowance.cost):
             return 0.0
-        turn = _Turn(key, allowance)
+        request = _Request(key, allowance)
         with self._lock:
-            self._turns.append(turn)
+            self._waiting.append(request)
         acquire(self._leading)
         try:
-            if turn.wait is None:
-                self._take_turns(turn)
+            if request.wait is None:
+                self._serve_waiting(request)
         finally:
             self._leading.release()
-        return turn.wait or 0.0
+        return request.wait or 0.0
 
     def block(self, allowance: Allowance, seconds: float) -> None:
         """Let nobody use the allowance for a while, because the provider said so.
@@ -116,31 +116,31 @@ class RateLimiter:
         with self._lock:
             self._bundles = {key: val for key, val in self._bundles.items() if val.left > 0}
 
-    def _take_turns(self, leader: _Turn) -> None:
+    def _serve_waiting(self, leader: _Request) -> None:
         """Serve everyone who waits, in one transaction; who waits behind finds it done."""
         with self._lock:
-            turns, self._turns = self._turns, []
+            waiting, self._waiting = self._waiting, []
         # One order for all processes: PostgreSQL locks the keys as they come.
-        turns.sort(key=lambda turn: turn.key)
+        waiting.sort(key=lambda request: request.key)
         bundles: dict[str, _Bundle] = {}
         try:
             with self._database.transaction(durable=False) as tx:
-                waits = [self._served(tx, turn, bundles) for turn in turns]
+                waits = [self._served(tx, request, bundles) for request in waiting]
         except BaseException:
             with self._lock:
-                self._turns += [turn for turn in turns if turn is not leader]
+                self._waiting += [request for request in waiting if request is not leader]
             raise
         with self._lock:
             self._bundles.update({key: val for key, val in bundles.items() if val.left > 0})
-        for turn, wait in zip(turns, waits, strict=True):
-            turn.wait = wait
+        for request, wait in zip(waiting, waits, strict=True):
+            request.wait = wait
 
-    def _served(self, tx: Transaction, turn: _Turn, bundles: dict[str, _Bundle]) -> float:
-        """Serve one turn, from what the one before took ahead if that is enough."""
-        allowance, bundle = turn.allowance, bundles.get(turn.key)
+    def _served(self, tx: Transaction, request: _Request, bundles: dict[str, _Bundle]) -> float:
+        """Serve one request, from what the one before took ahead if that is enough."""
+        allowance, bundle = request.allowance, bundles.get(request.key)
         if bundle is not None and bundle.serves(_slice(allowance, self._clock()), allowance.cost):
             return 0.0
-        slices, blocked_until = store.read(tx, turn.key)
+        slices, blocked_until = store.read(tx, request.key)
         now = self._clock()  # now that the row is ours: waiting for it may have taken a while
         number = _slice(allowance, now)
         if blocked_until > now:
@@ -152,8 +152,8 @@ class RateLimiter:
             return _wait(allowance, live, now, cost - room)
         taken = max(cost, min(room, allowance.amount // _BUNDLE_PART))
         live[number] = live.get(number, 0) + taken
-        store.write(tx, turn.key, live, 0.0, now + 2 * allowance.per_seconds)
-        bundles[turn.key] = _Bundle(taken - cost, number)
+        store.write(tx, request.key, live, 0.0, now + 2 * allowance.per_seconds)
+        bundles[request.key] = _Bundle(taken - cost, number)
         return 0.0
 
     def _from_bundle(self, key: str, number: int, cost: int) -> bool:
