@@ -10,6 +10,7 @@ from connector.cli.connections import connections
 from connector.cli.database import database
 from connector.cli.demo import demo
 from connector.cli.doctor import doctor
+from connector.cli.expression import expression
 from connector.cli.grammar import Root
 from connector.cli.keys import keys
 from connector.cli.manifest import manifest
@@ -38,6 +39,7 @@ for command in (
     database,
     demo,
     doctor,
+    expression,
     keys,
     manifest,
     operators,

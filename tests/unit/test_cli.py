@@ -50,6 +50,32 @@ def run(tmp_path: Path, sandbox: SandboxClient) -> Iterator[Run]:
     structlog.reset_defaults()
 
 
+def test_an_expression_can_be_tried(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    file.write_text('{"trigger": {"name": "ann", "qty": [1, 2]}}', encoding="utf-8")
+    shown = run("expression", "Hi <<trigger.name | title>>", "--data", str(file))
+    assert (shown.stdout, shown.stderr) == ("Hi Ann\n", "text\n")
+    shown = run("expression", "<<trigger.qty | sum>>", stdin=file.read_text(encoding="utf-8"))
+    assert (shown.stdout, shown.stderr) == ("3\n", "number\n")
+    shown = run("expression", "<<trigger.qty>>", "--data", str(file), "--json")
+    assert json.loads(shown.stdout) == {"value": [1, 2], "type": "list"}
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "words"),
+    [
+        ("<<trigger.nmae>>", '{"trigger": {"name": 1}}', "Did you mean 'name'?"),
+        ("<<trigger", "{}", "has no >>"),
+        ("x", "[]", "The data must be a JSON object."),
+        ("x", "{", "The data are no JSON"),
+    ],
+)
+def test_an_expression_that_has_no_value_says_why(
+    run: Run, text: str, data: str, words: str
+) -> None:
+    assert words in run("expression", text, stdin=data, status=1).stderr
+
+
 @pytest.fixture
 def project_id(run: Run) -> str:
     made = run("projects", "create", "Acme Notes", "--origin", "https://notes.example", "--json")

@@ -1,0 +1,67 @@
+"""The engine stands on its own: it knows no connector, and its imports point one way."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import workflow
+
+FOLDER = Path(workflow.__file__).parent
+#: From the ground up; a module imports modules of lower layers alone.
+LAYERS = [
+    "errors",
+    "values",
+    "arguments",
+    "dates",
+    "encodings",
+    "filters",
+    "operators",
+    "paths",
+    "evaluation",
+    "expressions",
+]
+LONGEST_MODULE = 350
+LONGEST_FUNCTION = 40
+#: Library -> the only modules that may import it.
+FENCES = {"jinja2": {"evaluation", "expressions"}}
+
+
+def trees() -> dict[str, ast.Module]:
+    return {
+        file.stem: ast.parse(file.read_text(encoding="utf-8"))
+        for file in FOLDER.glob("*.py")
+        if file.stem != "__init__"
+    }
+
+
+def imported(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(str(node.module))
+    return found
+
+
+def test_imports_point_one_way_and_never_to_the_connector() -> None:
+    assert set(trees()) == set(LAYERS)
+    for name, tree in trees().items():
+        used = imported(tree)
+        assert not [one for one in used if one.partition(".")[0] == "connector"]
+        ours = {one.removeprefix("workflow.") for one in used if one.startswith("workflow.")}
+        assert ours <= set(LAYERS[: LAYERS.index(name)]), name
+        for library, allowed in FENCES.items():
+            assert name in allowed or library not in {one.partition(".")[0] for one in used}
+
+
+def test_modules_and_functions_are_short() -> None:
+    for name, tree in trees().items():
+        lines = (FOLDER / f"{name}.py").read_text(encoding="utf-8").count("\n")
+        assert lines <= LONGEST_MODULE, name
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                assert length <= LONGEST_FUNCTION, f"{name}.{node.name}"

@@ -1,0 +1,409 @@
+"""Expressions: values by a table, JSON there and back, and what they refuse."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow.errors import ExpressionFailed, ExpressionInvalid, ValueMissing, WorkflowError
+from workflow.expressions import escape, parse, resolve
+from workflow.values import LARGEST
+
+DATA: dict[str, Any] = {
+    "trigger": {
+        "body": {
+            "email": "Ann@Example.com",
+            "plan": None,
+            "count": 3,
+            "price": 12.345,
+            "active": True,
+            "tags": ["new", "vip", "new"],
+            "items": [{"sku": "b", "qty": 2}, {"sku": "a", "qty": 5}],
+            "first name": "Ann",
+            "at": "2026-03-29T00:30:00Z",
+            "raw": '{"a": [1, 2]}',
+            "empty": "",
+            "none_yet": [],
+        }
+    },
+    "steps": {"look_up": {"body": {"id": 9007199254740993, "name": "Ann Lee"}}},
+}
+
+VALUES: list[tuple[str, Any]] = [
+    ("<<trigger.body.email>>", "Ann@Example.com"),
+    ("<< trigger.body.email >>", "Ann@Example.com"),
+    ("<<trigger['body']['email']>>", "Ann@Example.com"),
+    ('<<trigger.body["first name"]>>', "Ann"),
+    ("<<trigger.body.plan>>", None),
+    ("<<trigger.body.count>>", 3),
+    ("<<trigger.body.price>>", 12.345),
+    ("<<trigger.body.active>>", True),
+    ("<<steps.look_up.body.id>>", 9007199254740993),
+    ("<<trigger.body.tags>>", ["new", "vip", "new"]),
+    ("<<trigger.body.tags[0]>>", "new"),
+    ("<<trigger.body.tags[-1]>>", "new"),
+    ("<<trigger.body.items[1].sku>>", "a"),
+    ("<<trigger.body.items[trigger.body.count - 2].qty>>", 5),
+    ("<<trigger.body.tags[:2]>>", ["new", "vip"]),
+    ("<<trigger.body.email[0:3]>>", "Ann"),
+    ("<<'text'>>", "text"),
+    ('<<"a>>b">>', "a>>b"),
+    ("<<1>>", 1),
+    ("<<-1.5>>", -1.5),
+    ("<<true>>", True),
+    ("<<false>>", False),
+    ("<<null>>", None),
+    ("<<none>>", None),
+    ("<<[1, 'a', null, [true]]>>", [1, "a", None, [True]]),
+    ("<<{'a': trigger.body.count, 'b': {}}>>", {"a": 3, "b": {}}),
+    ("plain text", "plain text"),
+    ("", ""),
+    ("Hi <<steps.look_up.body.name>>!", "Hi Ann Lee!"),
+    ("<<trigger.body.count>> of <<trigger.body.price>>", "3 of 12.345"),
+    ("is <<trigger.body.active>>, <<trigger.body.plan>>", "is true, null"),
+    ("tags: <<trigger.body.tags>>", 'tags: ["new","vip","new"]'),
+    ("\\<<not.one>>", "<<not.one>>"),
+    ("a \\<< b", "a << b"),
+    ("a > b >> c", "a > b >> c"),
+    ("{{ trigger.body }} {% x %} {# y #}", "{{ trigger.body }} {% x %} {# y #}"),
+    ("line\r\nnext\n", "line\r\nnext\n"),
+    ("<<1 + 2 * 3>>", 7),
+    ("<<(1 + 2) * 3>>", 9),
+    ("<<7 / 2>>", 3.5),
+    ("<<7 // 2>>", 3),
+    ("<<7 % 4>>", 3),
+    ("<<'a' ~ 1 ~ null>>", "a1null"),
+    ("<<'a' + 'b'>>", "ab"),
+    ("<<[1] + [2]>>", [1, 2]),
+    ("<<trigger.body.count > 2 and trigger.body.active>>", True),
+    ("<<trigger.body.count > 5 or not trigger.body.active>>", False),
+    ("<<1 < 2 < 3>>", True),
+    ("<<1 == 1.0>>", True),
+    ("<<1 == true>>", False),
+    ("<<'1' == 1>>", False),
+    ("<<null == trigger.body.plan>>", True),
+    ("<<'vip' in trigger.body.tags>>", True),
+    ("<<'x' not in 'abc'>>", True),
+    ("<<'sku' in trigger.body.items[0]>>", True),
+    ("<<true in [1, 2]>>", False),
+    ("<<'yes' if trigger.body.active else 'no'>>", "yes"),
+    ("<<'yes' if trigger.body.plan else 'no'>>", "no"),
+    ("<<trigger.body.gone | default('x')>>", "x"),
+    ("<<trigger.gone.deeper[3].still | default(0)>>", 0),
+    ("<<trigger.body.plan | default('x')>>", None),
+    ("<<trigger.body.plan | default('x', true)>>", "x"),
+    ("<<trigger.body.none_yet | first | default('nobody')>>", "nobody"),
+    ("<<trigger.body.gone is defined>>", False),
+    ("<<trigger.body.plan is defined>>", True),
+    ("<<trigger.body.gone is missing>>", True),
+    ("<<trigger.body.plan is null>>", True),
+    ("<<trigger.body.empty is empty>>", True),
+    ("<<trigger.body.email is starting('Ann')>>", True),
+    ("<<trigger.body.email is ending('.org')>>", False),
+    ("<<4 is even>>", True),
+    ("<<trigger.body.email | lower>>", "ann@example.com"),
+    ("<<'straße' | upper>>", "STRASSE"),
+    ("<<'ann LEE' | title>>", "Ann Lee"),
+    ("<<'  a ' | trim>>", "a"),
+    ("<<'a-b-c' | replace('-', '+')>>", "a+b+c"),
+    ("<<'abcdef' | truncate(4)>>", "abc…"),
+    ("<<'a,b' | split(',')>>", ["a", "b"]),
+    ("<<trigger.body.tags | unique | join(', ')>>", "new, vip"),
+    ("<<'12' | number>>", 12),
+    ("<<'1.50' | number>>", 1.5),
+    ("<<'7.9' | int>>", 7),
+    ("<<2.5 | round>>", 3),
+    ("<<trigger.body.price | round(2)>>", 12.35),
+    ("<<-1.2 | floor>>", -2),
+    ("<<1.2 | ceil>>", 2),
+    ("<<(1 - 4) | abs>>", 3),
+    ("<<'yes' | boolean>>", True),
+    ("<<trigger.body.items | length>>", 2),
+    ("<<trigger.body.items | map('qty') | sum>>", 7),
+    ("<<trigger.body.items | sort('sku') | map('sku')>>", ["a", "b"]),
+    ("<<trigger.body.items | where('sku', 'a') | first>>", {"sku": "a", "qty": 5}),
+    ("<<[3, 1, 2] | sort | reverse>>", [3, 2, 1]),
+    ("<<[3, 1, 2] | max>>", 3),
+    ("<<{'b': 1, 'a': 2} | keys>>", ["b", "a"]),
+    ("<<{'a': 1} | merge({'b': 2})>>", {"a": 1, "b": 2}),
+    ("<<{'a': 1, 'b': null} | compact>>", {"a": 1}),
+    ("<<{'a': 1} | items>>", [{"key": "a", "value": 1}]),
+    ("<<trigger.body.at | day('Europe/Berlin')>>", "2026-03-29"),
+    ("<<trigger.body.at | date('%H:%M', 'Europe/Berlin')>>", "01:30"),
+    ("<<trigger.body.at | add_time(2, 'hours') | date('%H:%M', 'Europe/Berlin')>>", "04:30"),
+    ("<<trigger.body.at | timestamp>>", 1774744200),
+    ("<<1774744200 | iso>>", "2026-03-29T00:30:00Z"),
+    ("<<trigger.body.raw | from_json>>", {"a": [1, 2]}),
+    ("<<{'a': 'ü'} | json>>", '{"a":"ü"}'),
+    ("<<'a b&ü' | url>>", "a%20b%26%C3%BC"),
+    ("<<{'q': 'a b', 'n': 1} | query>>", "q=a+b&n=1"),
+    ("<<'ü' | base64>>", "w7w="),
+    ("<<'w7w' | from_base64>>", "ü"),
+    ("<<'a' | md5>>", "0cc175b9c0f1b6a831c399e269772661"),
+    ("<<'a' | sha1>>", "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES, ids=[text for text, _ in VALUES])
+def test_the_table_of_values(text: str, value: Any) -> None:
+    found = parse(text).resolve(DATA)
+    assert found == value
+    assert type(found) is type(value)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=JSON)
+def test_a_field_that_is_one_expression_keeps_value_and_type(value: Any) -> None:
+    assert repr(parse("<<trigger.value>>").resolve({"trigger": {"value": value}})) == repr(value)
+    assert (
+        json.loads(parse("<<trigger.value | json>>").resolve({"trigger": {"value": value}}))
+        == value
+    )
+
+
+@given(text=st.text(st.sampled_from("<>\\{}a '\"\n%#")))
+def test_an_escaped_text_is_itself_again(text: str) -> None:
+    assert parse(escape(text)).resolve({}) == text
+
+
+@given(text=st.text(st.sampled_from("<>\\abc.[]()'\"|+-*/%~ 0149{}:,_=!nost")))
+def test_whatever_is_typed_ends_in_a_value_or_an_error_of_ours(text: str) -> None:
+    with contextlib.suppress(WorkflowError):
+        json.dumps(parse(f"<<{text}>>").resolve(DATA))
+
+
+def test_all_strings_of_a_document_are_resolved_and_its_keys_are_not() -> None:
+    document = {"<<a>>": ["<<trigger.body.count>>", {"x": "n: <<trigger.body.count>>"}], "n": 1}
+    assert resolve(document, DATA) == {"<<a>>": [3, {"x": "n: 3"}], "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "<<trigger.body.emial>>",
+            "trigger.body.emial is missing: trigger.body has no 'emial'. Did you mean 'email'?",
+        ),
+        ("<<tigger.body>>", "the data has no 'tigger'. Did you mean 'trigger'?"),
+        ("<<steps.look_up.body.x>>", "There is: id, name."),
+        ("<<trigger.body.email.length>>", "trigger.body.email is text and has no 'length'"),
+        ("<<trigger.body.tags[7]>>", "trigger.body.tags has 3 items, none at 7"),
+        ("<<trigger.body.plan.name>>", "trigger.body.plan is null and has no 'name'"),
+    ],
+)
+def test_a_missing_value_is_named_with_the_nearest(text: str, words: str) -> None:
+    with pytest.raises(ValueMissing) as caught:
+        parse(f"say {text}").resolve(DATA)
+    assert words in caught.value.message
+    assert text in caught.value.message
+    assert caught.value.meta["expression"] == text[2:-2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<<trigger.body.email", "has no >>"),
+        ("<<>>", "It is empty."),
+        ("<<trigger.>>", "cannot be used"),
+        ("<<a b>>", "'b' was not expected."),
+        ("<<a | uper>>", "There is no filter 'uper'. Did you mean 'upper'?"),
+        ("<<a is defned>>", "There is no test 'defned'. Did you mean 'defined'?"),
+        ("<<a.b()>>", "Expressions call nothing."),
+        ("<<a | replace('x')>>", "'replace' is written text | replace(old, new)."),
+        ("<<a | join(d=',')>>", "have no names"),
+        ("<<2 ** 8>>", "There is no ** operator."),
+        ("<<1 if a>>", "An if needs an else."),
+        ("<<" + "(" * 900 + "1" + ")" * 900 + ">>", "nested too deeply"),
+        ("<<" + "1+" * 1500 + "1>>", "nested too deeply"),
+        ("<<[" + "1," * 600 + "1]>>", "parts"),
+        ("<<'" + "x" * 4001 + "'>>", "longer than"),
+    ],
+)
+def test_what_cannot_be_understood_is_told_before_it_runs(text: str, words: str) -> None:
+    with pytest.raises(ExpressionInvalid) as caught:
+        parse(text)
+    assert words in caught.value.message
+    assert "position" in caught.value.meta
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<<1 / 0>>",
+        "<<'a' * 9>>",
+        "<<true + 1>>",
+        "<<'1' + 1>>",
+        "<<'a' < 1>>",
+        "<<-'a'>>",
+        "<<1e308 * 10>>",
+        "<<9 | lower>>",
+        "<<'x' | number>>",
+        "<<'inf' | number>>",
+        "<<'yesterday' | iso>>",
+        "<<0 | iso('Mars/Olympus')>>",
+        "<<0 | add_time(1, 'eon')>>",
+        "<<0 | add_time(99999999999, 'weeks')>>",
+        "<<'{' | from_json>>",
+        "<<'?' | from_base64>>",
+        "<<[1, 'a'] | sort>>",
+        "<<'a' | replace('', 'b')>>",
+        "<<'a' | split('')>>",
+        "<<{1: 2}>>",
+        "<<trigger.body.email['a':]>>",
+        "<<trigger[null]>>",
+        "<<'maybe' | boolean>>",
+    ],
+)
+def test_an_operation_that_does_not_fit_fails_in_words(text: str) -> None:
+    with pytest.raises(ExpressionFailed) as caught:
+        parse(text).resolve(DATA)
+    assert text in caught.value.message
+
+
+ESCAPES = [
+    "().__class__.__bases__[0].__subclasses__()",
+    "''.__class__.mro()[1].__subclasses__()",
+    "trigger.__class__",
+    "trigger['__class__']",
+    "trigger | attr('__class__')",
+    "trigger.body.email.format",
+    "'{0.__class__}'.format(trigger)",
+    "'%s' % trigger",
+    "'{0.__class__}' | format(trigger)",
+    "self.__init__.__globals__",
+    "cycler.__init__.__globals__.os.popen('id').read()",
+    "lipsum.__globals__['os'].popen('id').read()",
+    "joiner.__init__.__globals__",
+    "namespace(a=1)",
+    "range(10**9)",
+    "dict(a=1)",
+    "request.application.__globals__",
+    "config.items()",
+    "get_flashed_messages.__globals__",
+    "url_for.__globals__",
+    "this.constructor.constructor('return process')()",
+    "trigger.constructor",
+    "process.mainModule.require('child_process').execSync('id')",
+    "$json.constructor.constructor('return 1')()",
+    "(function(){return 1})()",
+    "`${process}`",
+    "__import__('os').system('id')",
+    "eval('1')",
+    "open('/etc/passwd').read()",
+    "exec",
+    "trigger.body.tags.append(1)",
+    "trigger.body.update({'a': 1})",
+    "[].pop()",
+    "{}.clear()",
+    "trigger.items()",
+    "loop.cycle('a')",
+    "caller()",
+    "super()",
+    "varargs",
+    "kwargs",
+    "trigger | map(attribute='__class__')",
+    "[trigger] | map('__class__')",
+    "trigger | selectattr('__class__')",
+    "trigger | xmlattr",
+    "trigger | pprint",
+    "trigger | tojson",
+    "'a' | center(999999999)",
+    "'a' | indent(999999999)",
+    "lambda: 1",
+    "a := 1",
+    "await a",
+    "x for x in trigger",
+    "[x for x in trigger]",
+    "trigger.body.email.__len__()",
+    "1 .__class__",
+    "1.0.__class__",
+    "true.__class__",
+    "null.__class__",
+    "not_a_root",
+    "9 ** 9 ** 9",
+    "1 << 1000",
+    "'a' * 10 ** 9",
+    "[0] * 10 ** 9",
+    "0x10 ** 9",
+    "\\x41",
+    "%7B%7B1%7D%7D",
+    "{% import os %}",
+    "{{ 1 }}",
+    "# comment",
+    "{# x #}",
+    "a; b",
+    "a\0b",
+    "😀",
+    "trigger.body.email.encode('utf-8')",
+    "trigger.body.email | string | upper | attr('x')",
+    "(trigger).__dict__",
+    "trigger.body['__proto__']",
+    "trigger.body.__proto__",
+    "trigger.body.prototype",
+]
+
+
+@pytest.mark.parametrize("source", ESCAPES)
+def test_nothing_typed_reaches_anything_but_the_data(source: str) -> None:
+    with pytest.raises(WorkflowError):
+        parse(f"<<{source}>>").resolve(DATA)
+
+
+LARGE = {"big": "x" * 4_000_000, "list": [0] * 1_000_000, "deep": [[[[1]]]]}
+BOMBS = [
+    "big ~ big",
+    "big + big",
+    "[big, big]",
+    "{'a': big, 'b': big}",
+    "big | replace('x', 'yyyyyyyy')",
+    "big | split('x') | join('xxxxxxxx')",
+    "list | join('yyyyyyyyy')",
+    "big | url | url",
+    "(big | replace('x', '%')) | url",
+    "big | base64",
+    "list | json | json | json | json | json",
+    "[list, list, list, list, list, list]",
+    " ~ ".join(["big"] * 40),
+    "[" + ", ".join(["big | sha256"] * 100) + "]",
+    "[" + ", ".join(["list | sort"] * 100) + "]",
+    "[" * 90 + "deep" + "]" * 90 + " | json",
+]
+
+
+@pytest.mark.parametrize("source", BOMBS, ids=[source[:40] for source in BOMBS])
+def test_what_would_grow_or_last_is_stopped(source: str) -> None:
+    began = time.monotonic()
+    with contextlib.suppress(WorkflowError):
+        assert len(json.dumps(parse(f"<<{source}>>").resolve(LARGE))) < 2 * LARGEST
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("source", [BOMBS[0], BOMBS[2], BOMBS[4], *BOMBS[-3:-1]])
+def test_what_is_stopped_says_why(source: str) -> None:
+    with pytest.raises(ExpressionFailed, match=r"larger than|longer than|too much data"):
+        parse(f"<<{source}>>").resolve(LARGE)
+
+
+def test_references_are_known_without_data() -> None:
+    (one,) = parse("<<steps.a.body['x y'][0] ~ trigger.b | default(user.id)>>").expressions
+    assert [str(found) for found in one.references] == [
+        'steps.a.body["x y"][0]',
+        "trigger.b",
+        "user.id",
+    ]

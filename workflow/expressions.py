@@ -1,0 +1,222 @@
+r"""``<<…>>``: values of a run put into the fields of a step.
+
+The grammar is that of Jinja2's expressions, read by its parser. The evaluation is ours: a closed
+list of syntax nodes, compiled once to closures over plain JSON data. There are no attributes, no
+calls but filters and tests from two fixed tables, and nothing that repeats, so the work is bounded
+by the length of the expression and the size of the data.
+
+A field that is one expression and nothing else keeps the value's type; within text, strings go in
+as they are and other values as compact JSON. ``\<<`` stands for two literal brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.parser import Parser
+
+from workflow.errors import ExpressionInvalid, WorkflowError
+from workflow.evaluation import Compiler, Evaluate
+from workflow.paths import Reference, present
+from workflow.values import Missing, as_text, begin_work, check_size
+
+LONGEST_TEXT = 100_000
+LONGEST_EXPRESSION = 4_000
+_OPEN, _CLOSE, _ESCAPED = "<<", ">>", "\\<<"
+_PARTS = re.compile(r"\\<<|<<")
+#: What stands in an expression up to its end: texts in quotes may hold anything.
+_INSIDE = re.compile(r"""(?:[^"'>]|>(?!>)|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*""", re.DOTALL)
+#: An expression of these alone gives what is there already: nothing grows, nothing takes long.
+_PLAIN = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const)
+#: Statements and comments get marks that no text can hold.
+_SYNTAX = Environment(
+    variable_start_string=_OPEN,
+    variable_end_string=_CLOSE,
+    block_start_string="\0a",
+    block_end_string="\0b",
+    comment_start_string="\0c",
+    comment_end_string="\0d",
+    autoescape=True,  # of no effect: nothing is rendered by it
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression."""
+
+    source: str
+    references: tuple[Reference, ...]
+    _evaluate: Evaluate = field(repr=False, compare=False)
+
+    def resolve(self, data: Mapping[str, Any]) -> Any:
+        """Return the value for the data of a run.
+
+        Raises
+        ------
+        ValueMissing
+            If it refers to what is not there; ``meta["nearest"]`` is what was probably meant.
+        ExpressionFailed
+            If an operation does not fit its values, or the result is too large.
+
+        """
+        try:
+            return present(self._evaluate(data))
+        except WorkflowError as error:
+            raise type(error)(
+                f"<<{self.source}>>: {error.message}", **{"expression": self.source, **error.meta}
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A field's text, taken apart: what stays, and expressions between."""
+
+    text: str
+    parts: tuple[str | Expression, ...] = field(repr=False)
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Return its expressions, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Expression))
+
+    def resolve(self, data: Mapping[str, Any]) -> Any:
+        """Return the field's value for the data of a run.
+
+        Raises
+        ------
+        ValueMissing
+            If an expression refers to what is not there.
+        ExpressionFailed
+            If an operation does not fit its values, or the result is too large.
+
+        """
+        if len(self.parts) == 1 and isinstance(self.parts[0], Expression):
+            return self.parts[0].resolve(data)
+        texts = [
+            part if isinstance(part, str) else as_text(part.resolve(data)) for part in self.parts
+        ]
+        return check_size("".join(texts))
+
+
+def parse(text: str) -> Template:
+    """Take a field's text apart and compile its expressions.
+
+    Raises
+    ------
+    ExpressionInvalid
+        If one cannot be understood; ``meta["expression"]`` and ``meta["position"]`` say which.
+
+    """
+    if len(text) > LONGEST_TEXT:
+        raise ExpressionInvalid(f"The text is longer than {LONGEST_TEXT} characters.")
+    return _parsed(text)
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> Template:
+    parts: list[str | Expression] = []
+    for part in _split(text):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return Template(text, tuple(parts) or ("",))
+
+
+def _split(text: str) -> Iterator[str | Expression]:
+    position = 0
+    while found := _PARTS.search(text, position):
+        if found.start() > position:
+            yield text[position : found.start()]
+        position = found.end()
+        if found.group() == _ESCAPED:
+            yield _OPEN
+            continue
+        inside = _INSIDE.match(text, position)
+        end = inside.end() if inside else position
+        if not text.startswith(_CLOSE, end):
+            raise ExpressionInvalid(
+                "An expression begins with << and has no >>. Write \\<< for the two characters "
+                "themselves.",
+                expression=text[position : position + 80].strip(),
+                position=found.start(),
+            )
+        yield _expression(text[position:end], found.start())
+        position = end + len(_CLOSE)
+    if position < len(text):
+        yield text[position:]
+
+
+def _expression(source: str, position: int) -> Expression:
+    source = source.strip()
+    try:
+        return _compiled(source, _tree(source))
+    except ExpressionInvalid as error:
+        raise ExpressionInvalid(
+            f"<<{_shortened(source)}>> cannot be used: {error.message}",
+            expression=_shortened(source),
+            position=position,
+        ) from error
+
+
+def _compiled(source: str, tree: nodes.Expr) -> Expression:
+    compiler = Compiler()
+    evaluate = compiler.compile(tree)
+    references = tuple(dict.fromkeys(compiler.references))
+    if not all(isinstance(node, _PLAIN) for node in (tree, *tree.find_all(nodes.Node))):
+        whole = evaluate
+
+        def bounded(data: Mapping[str, Any]) -> Any:
+            begin_work()
+            value = whole(data)
+            return value if isinstance(value, Missing) else check_size(value)
+
+        evaluate = bounded
+    return Expression(source, references, evaluate)
+
+
+def _tree(source: str) -> nodes.Expr:
+    if not source:
+        raise ExpressionInvalid("It is empty.")
+    if len(source) > LONGEST_EXPRESSION:
+        raise ExpressionInvalid(f"It is longer than {LONGEST_EXPRESSION} characters.")
+    try:
+        parser = Parser(_SYNTAX, source, state="variable")
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            raise ExpressionInvalid(f"{parser.stream.current.value!r} was not expected.")
+    except TemplateSyntaxError as error:
+        raise ExpressionInvalid(f"{error.message}.".replace("..", ".")) from error
+    except (RecursionError, ValueError, OverflowError) as error:
+        raise ExpressionInvalid("It is nested too deeply, or a number is too long.") from error
+    return tree
+
+
+def resolve(value: Any, data: Mapping[str, Any]) -> Any:
+    """Return JSON data with the expressions in all its strings resolved, keys left as they are.
+
+    Raises as :meth:`Template.resolve` does.
+    """
+    match value:
+        case str():
+            return parse(value).resolve(data)
+        case Mapping():
+            return {key: resolve(item, data) for key, item in value.items()}
+        case Sequence():
+            return [resolve(item, data) for item in value]
+        case _:
+            return value
+
+
+def escape(text: str) -> str:
+    """Return a text that resolves to the given one."""
+    return text.replace(_OPEN, _ESCAPED)
+
+
+def _shortened(source: str) -> str:
+    return source if len(source) <= 200 else f"{source[:197]}..."
