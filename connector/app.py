@@ -104,5 +104,5 @@ def _bind_log() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers.setdefault("X-Request-Id", problems.request_id())
+    response.headers["X-Request-Id"] = problems.request_id()
     return guards.secure_headers(response)

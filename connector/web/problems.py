@@ -106,11 +106,12 @@ def raw_answer(error: e.HeaplineError, request_id: str) -> bytes:
 
 def request_id() -> str:
     """Return the id of the request being answered; the caller's own when it is well formed."""
-    if "request_id" not in g:
+    known: str | None = g.get("request_id")
+    if known is None:
         given = request.headers.get("X-Request-Id", "")
         well_formed = 8 <= len(given) <= 64 and given.replace("-", "").isalnum()
-        g.request_id = given if well_formed and given.isascii() else uuid.uuid4().hex
-    return str(g.request_id)
+        known = g.request_id = given if well_formed and given.isascii() else uuid.uuid4().hex
+    return known
 
 
 def from_http(error: HTTPException) -> e.HeaplineError:

@@ -108,5 +108,5 @@ def test_the_sandbox_and_the_demo_product_have_theirs(demo: DemoProcess) -> None
 def test_the_wheel_holds_the_product_alone(wheel: Path) -> None:
     names = run(sys.executable, "-m", "zipfile", "-l", wheel, cwd=wheel.parent)
     tops = {line.split("/")[0] for line in names.splitlines()[1:]}
-    assert tops == {"connector", f"heapline-{__version__}.dist-info"}
+    assert tops == {"connector", "workflow", f"heapline-{__version__}.dist-info"}
     assert "node_modules" not in names
