@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import structlog
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Request, Response, request, send_from_directory
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from connector import assets
+from connector import assets, logs
 from connector.runtime import Runtime
 from connector.turnstile import Turnstile
 from connector.web import (
@@ -30,9 +32,17 @@ _API_BLUEPRINTS = (proxy.blueprint, sdk.blueprint, connect_sdk.blueprint, health
 _PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint, console.blueprint)
 
 
+class _App(Flask):
+    """Flask without its search for coroutines: there are none, and it is made for each call."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 def create_app(runtime: Runtime) -> Flask:
     """Build the application around a runtime."""
-    app = Flask(__name__, static_folder=None, template_folder=str(assets.template_folder()))
+    app = _App(__name__, static_folder=None, template_folder=str(assets.template_folder()))
     app.static_folder = str(assets.STATIC_FOLDER)
     app.add_url_rule("/static/<path:filename>", "static", _static)
     settings = runtime.settings
@@ -97,10 +107,9 @@ def _static(filename: str) -> Response:
 
 
 def _bind_log() -> None:
-    structlog.contextvars.clear_contextvars()
     # The route, not the path: connect links and polling keys are secrets within paths.
     route = request.url_rule.rule if request.url_rule else None
-    structlog.contextvars.bind_contextvars(request_id=problems.request_id(), route=route)
+    logs.request.set((problems.request_id(), route))
 
 
 def _finish(response: Response) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -22,11 +23,14 @@ _TALKATIVE = (
     "werkzeug",
 )
 
+#: The id and the route of the request that this thread answers; every line tells them.
+request: ContextVar[tuple[str | None, str | None]] = ContextVar("request", default=(None, None))
+
 
 def configure(level: str) -> None:
     """Send structlog and the standard library's logging through one redacting formatter."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _name_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -55,6 +59,14 @@ def configure(level: str) -> None:
     root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _name_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    request_id, route = request.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+        event.setdefault("route", route)
+    return event
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+_BEGINNING = re.compile(r"[^/?#]*//[^/?#]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +279,8 @@ class Manifest:
 
 def path_matches(template: str, path: str) -> bool:
     """Say whether a path is one that a template such as ``/users/{id}`` describes."""
+    if "{" not in template:
+        return template == path
     wanted, given = template.split("/"), path.split("/")
     return len(wanted) == len(given) and all(
         want == got or (want.startswith("{") and got != "")
@@ -301,6 +307,12 @@ def secret_fields(mode: AuthMode) -> frozenset[str]:
 
 def origin_of(url: str) -> str:
     """Return scheme, host and port of an address, lower case, default port left out."""
+    found = _BEGINNING.match(url)
+    return _origin(found.group() if found else url)
+
+
+@lru_cache(1024)
+def _origin(url: str) -> str:
     parts = urlsplit(url)
     default = {"https": 443, "http": 80}.get(parts.scheme)
     host = (parts.hostname or "").lower()

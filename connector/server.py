@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import sys
+import threading
 import time
 import uuid
 from contextlib import suppress
@@ -26,6 +27,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
+from connector import logs
 from connector.app import create_app
 from connector.config import Settings
 from connector.errors import (
@@ -35,7 +37,6 @@ from connector.errors import (
     RequestUnreadable,
     UrlTooLong,
 )
-from connector.logs import configure
 from connector.runtime import build
 from connector.web import problems
 
@@ -91,7 +92,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Build the application, in the worker process."""
-        configure(self._settings.log_level)
+        logs.configure(self._settings.log_level)
         runtime = build(self._settings, upgrade=False)
         runtime.start_sweeping()
         app = create_app(runtime)
@@ -113,6 +114,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **options)
         #: Connections whose request head is being read, and until when.
         self._heads: dict[Any, float] = {}
+
+    def get_thread_pool(self) -> Any:
+        """Return a pool whose threads run already: a rush of callers would wait for their start."""
+        pool = super().get_thread_pool()
+        started = threading.Barrier(self.cfg.threads + 1)
+        for _ in range(self.cfg.threads):
+            pool.submit(started.wait)
+        started.wait()
+        return pool
 
     def handle(self, conn: Any) -> Any:
         """Serve a connection's request, and those that follow at once while nobody waits."""
@@ -160,11 +170,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         Only the kind of fault is logged: its text repeats what the caller sent.
         """
         error, request_id = _unreadable(exc), uuid.uuid4().hex
-        structlog.contextvars.clear_contextvars()  # they tell of the request before
+        logs.request.set((request_id, None))
         if isinstance(error, InternalError):
-            log.error("request_crashed", request_id=request_id, exc_info=exc)
+            log.error("request_crashed", exc_info=exc)
         else:
-            log.warning("request_unreadable", request_id=request_id, fault=type(exc).__name__)
+            log.warning("request_unreadable", fault=type(exc).__name__)
         with suppress(OSError):
             client.sendall(problems.raw_answer(error, request_id))
 

@@ -173,8 +173,9 @@ def secure_headers(
     ``ancestors`` are the origins that may embed it. ``forms`` are those a form may lead to:
     Chromium applies the rule to redirects after a form was sent as well.
     """
-    policy = _CSP.format(ancestors=ancestors, forms=forms)
-    response.headers.setdefault("Content-Security-Policy", policy)
+    if "Content-Security-Policy" not in response.headers:
+        policy = _CSP.format(ancestors=ancestors, forms=forms)
+        response.headers["Content-Security-Policy"] = policy
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "unsafe-none")
