@@ -37,8 +37,10 @@ SCOPES = {
     "connections:read": "List connections, users and connectors",
     "connections:write": "Make connect links, disconnect, delete users",
     "requests:read": "Read the request log",
-    "settings:read": "Read app credentials (never the secret) and signing keys",
-    "settings:write": "Set app credentials, add and revoke signing keys",
+    "settings:read": "Read app credentials (never the secret), signing keys and notice settings",
+    "settings:write": "Set app credentials and notice settings, add and revoke signing keys",
+    "secrets:read": "List the names of secrets (never their values)",
+    "secrets:write": "Set and delete secrets",
 }
 SHORTEST_PASSWORD = 12
 _CACHED_TOKENS = 10_000
@@ -73,7 +75,7 @@ class Access:
             return cached
         with self._database.reading() as tx:
             if cached is not None and key_store.signing_key_active(
-                tx, project_id, cached.signing_key_id
+                tx, project_id, cached.signing_key_id or ""
             ):
                 return cached
             keys = key_store.signing_keys_of(tx, project_id, active=True)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from connector.errors import SettingInvalid
 from connector.origins import read_origin
+from connector.smtp import read_sender, read_server
 
 PREFIX = "HEAPLINE_"
 
@@ -51,6 +53,11 @@ def _level(value: str) -> str:
     if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR")
     return value.upper()
+
+
+def _smtp_url(value: str) -> str:
+    read_server(value)
+    return value
 
 
 def _setting(
@@ -130,6 +137,30 @@ class Settings:
         "HEAPLINE_REQUEST_LOG_DAYS", _not_negative, 14,
         "Days that the request log is kept; 0 keeps nothing.",
     )  # fmt: skip
+    smtp_url: str = _setting(
+        "HEAPLINE_SMTP_URL", _smtp_url, "",
+        "Mail server for notices: smtp://user:password@host:587, with STARTTLS when it offers it, "
+        "or smtps:// for TLS at once. Blank means no e-mails.",
+        secret=True,
+    )  # fmt: skip
+    smtp_from: str = _setting(
+        "HEAPLINE_SMTP_FROM", read_sender, "",
+        "Sender of notices by e-mail. Blank means heapline@ and the host of the public URL.",
+    )  # fmt: skip
+    workflow_slots: int = _setting(
+        "HEAPLINE_WORKFLOW_SLOTS", _not_negative, 16,
+        "Runs of workflows at once in each process; with 0 `heapline serve` leaves them to "
+        "`heapline worker`.",
+    )  # fmt: skip
+    runs_per_project: int = _setting(
+        "HEAPLINE_RUNS_PER_PROJECT", _positive, 100, "Runs of one project at once, in all.",
+    )  # fmt: skip
+    runs_per_connection: int = _setting(
+        "HEAPLINE_RUNS_PER_CONNECTION", _positive, 10, "Runs of one connection at once, in all.",
+    )  # fmt: skip
+    run_days: int = _setting(
+        "HEAPLINE_RUN_DAYS", _positive, 30, "Days that runs are kept after they have ended.",
+    )  # fmt: skip
     log_level: str = _setting(
         "HEAPLINE_LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR."
     )
@@ -142,6 +173,11 @@ class Settings:
             if self.database_url.startswith(plain):
                 return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
         return self.database_url
+
+    def sender(self) -> str:
+        """Return whom e-mails come from, with the default filled in."""
+        host = urlsplit(self.public_url).hostname or ""
+        return self.smtp_from or f"heapline@{'localhost' if ':' in host else host}"
 
     @property
     def secure(self) -> bool:

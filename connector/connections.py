@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from connector.store import configurations as configuration_store
 from connector.store import connections as store
 from connector.store import requests as request_store
 from connector.store import users as user_store
+from workflow.store import runs as run_store
+from workflow.store import workflows as workflow_store
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,8 @@ class Connections:
     def __init__(self, database: Database, credentials: Credentials) -> None:
         self._database = database
         self._credentials = credentials
+        #: Told of every account that was connected, in the transaction that stores it.
+        self.on_connected: Callable[[Transaction, Connection], None] | None = None
 
     def save(
         self,
@@ -96,6 +100,8 @@ class Connections:
         configuration_store.ensure_default(tx, project_id, connection.id)
         if not allow_multiple:
             self._end_others(tx, connection)
+        if self.on_connected is not None:
+            self.on_connected(tx, connection)
         log.info("connection_saved", connection=connection.id, project=project_id)
         return connection
 
@@ -167,6 +173,8 @@ class Connections:
                 raise NotFound
             if user is not None:
                 user_store.remove(tx, project_id, user.id)
+            run_store.forget_user(tx, project_id, external_id)
+            workflow_store.forget_user(tx, project_id, external_id)
         log.info("user_deleted", project=project_id)
 
     def set_meta(self, project_id: str, external_id: str, meta: Mapping[str, Any]) -> User:

@@ -22,7 +22,7 @@
     ├── UpstreamError               the provider could not be reached
     │   ├── UpstreamUnreachable     ├── UpstreamTimeout      ├── UpstreamBroken
     │   ├── DestinationRefused      ├── RedirectRefused      ├── ResponseTooLarge
-    │   └── CredentialRefreshFailed └── GrantRefused
+    │   ├── CredentialRefreshFailed ├── GrantRefused         └── NoticeNotTaken
     ├── SetupError                  the installation must be mended
     │   ├── SettingInvalid          ├── MasterKeyMissing     ├── MasterKeyInUse
     │   ├── SealBroken              └── DatabaseUnusable
@@ -235,6 +235,10 @@ class CredentialRefreshFailed(UpstreamError, code="credential_refresh_failed", r
 
 class GrantRefused(UpstreamError, code="grant_refused"):
     """The provider refused to give a token."""
+
+
+class NoticeNotTaken(UpstreamError, code="notice_not_taken", retryable=True):
+    """The webhook or the mail server did not take a notice."""
 
 
 class SetupError(HeaplineError, code="setup_invalid"):

@@ -76,6 +76,29 @@ class SigningKeyRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSecret:
+    """A named value that a project's workflows use."""
+
+    project_id: str
+    name: str
+    sealed: str = field(repr=False)
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSettings:
+    """Where a project's notices go; nowhere at first."""
+
+    project_id: str
+    webhook_url: str | None = field(repr=False, default=None)
+    #: What notices to the webhook are signed with; there exactly when a webhook is.
+    webhook_secret_sealed: str | None = field(repr=False, default=None)
+    emails: tuple[str, ...] = ()
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """A project's end user; ``external_id`` is the ``sub`` of the user token."""
 

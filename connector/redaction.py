@@ -131,6 +131,17 @@ def redact(value: Any, depth: int = 0) -> Any:
     return redact_text(str(value))
 
 
+def redact_values(value: Any) -> Any:
+    """Return a copy of JSON data with known secrets masked in its texts; all else stays."""
+    if isinstance(value, str):
+        return _values.masked(value)
+    if isinstance(value, Mapping):
+        return {_values.masked(str(key)): redact_values(val) for key, val in value.items()}
+    if isinstance(value, list):
+        return [redact_values(item) for item in value]
+    return value
+
+
 def redact_url(url: str) -> str:
     """Return the address with user name, password, secret query values and fragment left out."""
     try:

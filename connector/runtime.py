@@ -25,13 +25,20 @@ from connector.errors import HeaplineError, SettingInvalid
 from connector.guard import Guard
 from connector.manifest import Manifest
 from connector.manifest_schema import load_manifest
+from connector.notice_queue import NoticeQueue
+from connector.notice_sending import NoticeSender
+from connector.notices import Notices, mailer
 from connector.outbound import Outbound
 from connector.proxy.forward import Proxy
 from connector.ratelimit import RateLimiter
 from connector.requestlog import RequestLog
 from connector.sealing import Sealer, system_secret
+from connector.secrets import Secrets
+from connector.steps import Steps
 from connector.tokens import new_secret
 from connector.vault import KeyRing
+from workflow.dispatch import Limits
+from workflow.engine import Engine, Options
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +64,9 @@ class Runtime:
     bindings: BrowserBindings
     connecting: Connecting
     proxy: Proxy
+    secrets: Secrets
+    notices: Notices
+    engine: Engine
     session_key: str = field(repr=False)
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -67,13 +77,20 @@ class Runtime:
     def close(self) -> None:
         """Store what waits and close every connection."""
         self._stop.set()
+        self.engine.stop()
+        self.notices.close()
         self.request_log.close()
         self.outbound.close()
         self.database.close()
 
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):
-            for chore in (self.connect_sessions.sweep, self.limiter.sweep, self.request_log.prune):
+            for chore in (
+                self.connect_sessions.sweep,
+                self.limiter.sweep,
+                self.request_log.prune,
+                self.notices.sweep,
+            ):
                 try:
                     chore()
                 except Exception:
@@ -143,6 +160,13 @@ def _assemble(
     apps = Apps(database, sealer, connectors, settings.development_origin)
     credentials = Credentials(database, sealer, tokens, apps)
     connections = Connections(database, credentials)
+    proxy = _proxy(settings, database, apps, credentials, outbound, limiter, request_log)
+    secrets = Secrets(database, sealer)
+    notices = _notices(settings, database, sealer, outbound)
+    steps = Steps(database, connectors, proxy, outbound, secrets, notices)
+    engine = Engine(database, steps, _engine_options(settings))
+    steps.start_handler = engine.starter.handle_failure
+    connections.on_connected = steps.connection_hook(engine.starter.connected)
     sessions = ConnectSessions(database, apps, connections, settings.public_url)
     return Runtime(
         settings=settings,
@@ -166,7 +190,10 @@ def _assemble(
             sessions,
             public_url=settings.public_url,
         ),
-        proxy=_proxy(settings, database, apps, credentials, outbound, limiter, request_log),
+        proxy=proxy,
+        secrets=secrets,
+        notices=notices,
+        engine=engine,
         session_key=system_secret(database, sealer, "session", new_secret()),
     )
 
@@ -189,6 +216,19 @@ def _proxy(
         request_log,
         max_request_bytes=settings.max_request_bytes,
         max_response_bytes=settings.max_response_bytes,
+    )
+
+
+def _notices(settings: Settings, database: Database, sealer: Sealer, outbound: Outbound) -> Notices:
+    sender = NoticeSender(outbound, mailer(settings))
+    return Notices(database, sealer, sender, NoticeQueue(), allowed=settings.outbound_allow)
+
+
+def _engine_options(settings: Settings) -> Options:
+    return Options(
+        slots=settings.workflow_slots,
+        limits=Limits(settings.runs_per_project, settings.runs_per_connection),
+        keep_days=settings.run_days,
     )
 
 

@@ -39,8 +39,17 @@ CREDENTIALS = SealedColumn(tables.credentials, "sealed", "connection_id")
 CLIENT_SECRETS = SealedColumn(tables.app_credentials, "client_secret_sealed", "connector")
 VERIFIERS = SealedColumn(tables.connect_attempts, "verifier_sealed", "state_hash")
 SYSTEM_SECRETS = SealedColumn(tables.system_secrets, "sealed", "name")
+PROJECT_SECRETS = SealedColumn(tables.project_secrets, "sealed", "name")
+NOTICE_SECRETS = SealedColumn(tables.notice_settings, "webhook_secret_sealed", "project_id")
 #: Every column that rotation must visit.
-SEALED_COLUMNS = (CREDENTIALS, CLIENT_SECRETS, VERIFIERS, SYSTEM_SECRETS)
+SEALED_COLUMNS = (
+    CREDENTIALS,
+    CLIENT_SECRETS,
+    VERIFIERS,
+    SYSTEM_SECRETS,
+    PROJECT_SECRETS,
+    NOTICE_SECRETS,
+)
 
 
 class Sealer:

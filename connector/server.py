@@ -95,6 +95,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         logs.configure(self._settings.log_level)
         runtime = build(self._settings, upgrade=False)
         runtime.start_sweeping()
+        runtime.engine.start()
         app = create_app(runtime)
         gc.freeze()
         return app

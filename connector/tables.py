@@ -35,6 +35,11 @@ def _time(name: str) -> Column[float]:
     return Column(name, Float, nullable=False)
 
 
+def _project_key() -> Column[str]:
+    owner = ForeignKey("projects.id", ondelete="CASCADE")
+    return Column("project_id", String(64), owner, primary_key=True)
+
+
 def _ref(name: str, target: str, *, index: bool = False) -> Column[str]:
     return Column(
         name, String(64), ForeignKey(target, ondelete="CASCADE"), nullable=False, index=index
@@ -69,12 +74,7 @@ memberships = Table(
         ForeignKey("operators.id", ondelete="CASCADE"),
         primary_key=True,
     ),
-    Column(
-        "project_id",
-        String(64),
-        ForeignKey("projects.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
+    _project_key(),
 )
 
 api_keys = Table(
@@ -124,12 +124,7 @@ system_secrets = Table(
 app_credentials = Table(
     "app_credentials",
     metadata,
-    Column(
-        "project_id",
-        String(64),
-        ForeignKey("projects.id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
+    _project_key(),
     Column("connector", String(64), primary_key=True),
     Column("client_id", String(500), nullable=False),
     Column("client_secret_sealed", Text, nullable=False),
@@ -137,6 +132,37 @@ app_credentials = Table(
     Column("region", String(64), nullable=False),
     Column("without_app", Boolean, nullable=False),
     _time("updated_at"),
+)
+
+#: Named values that workflows use without showing them.
+project_secrets = Table(
+    "project_secrets",
+    metadata,
+    _project_key(),
+    _id("name"),
+    Column("sealed", Text, nullable=False),
+    _time("created_at"),
+    _time("updated_at"),
+)
+
+notice_settings = Table(
+    "notice_settings",
+    metadata,
+    _project_key(),
+    Column("webhook_url", Text),
+    Column("webhook_secret_sealed", Text),
+    Column("emails", JSON, nullable=False),
+    _time("updated_at"),
+)
+
+#: When a notice of a subject was sent last, and how many like it were left out since.
+notices_sent = Table(
+    "notices_sent",
+    metadata,
+    _project_key(),
+    _id("subject_hash"),
+    Column("sent_at", Float, nullable=False, index=True),
+    Column("left_out", Integer, nullable=False),
 )
 
 users = Table(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import time
@@ -44,12 +45,18 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class UserClaims:
-    """What a verified user token says. Only :func:`verify` and its cache make these."""
+    """For whom a request is made: what a verified user token says, or the server's own word."""
 
     project_id: str
     user_id: str
-    signing_key_id: str
+    #: Nothing: the server itself acts for the user.
+    signing_key_id: str | None
     expires_at: float
+
+
+def on_behalf(project_id: str, user_id: str) -> UserClaims:
+    """Return claims by which the server itself acts for a user, as workflows do."""
+    return UserClaims(project_id, user_id, None, math.inf)
 
 
 def new_signing_key() -> tuple[str, str]:

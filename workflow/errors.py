@@ -34,3 +34,67 @@ class ExpressionFailed(WorkflowError, code="expression_failed"):
 
 class ValueMissing(ExpressionFailed, code="value_missing"):
     """An expression refers to a value that is not there."""
+
+
+class DefinitionInvalid(WorkflowError, code="definition_invalid"):
+    """The workflow's definition has faults."""
+
+
+class ConditionInvalid(WorkflowError, code="condition_invalid"):
+    """A condition cannot be understood."""
+
+
+class RetryPolicyInvalid(WorkflowError, code="retry_policy_invalid"):
+    """A retry policy cannot be understood."""
+
+
+class ScheduleInvalid(WorkflowError, code="schedule_invalid"):
+    """A schedule cannot be understood, or is never due."""
+
+
+class FunctionInvalid(WorkflowError, code="function_invalid"):
+    """The code of a function cannot be understood."""
+
+
+class FunctionFailed(WorkflowError, code="function_failed"):
+    """A function failed, or gave what is no plain JSON data."""
+
+
+class FunctionTimeout(FunctionFailed, code="function_timeout"):
+    """A function took more time than it may."""
+
+
+class FunctionOutOfMemory(FunctionFailed, code="function_out_of_memory"):
+    """A function took more memory than it may."""
+
+
+class WorkflowUnknown(WorkflowError, code="workflow_unknown"):
+    """The project has no workflow of that name."""
+
+
+class VersionUnknown(WorkflowError, code="version_unknown"):
+    """The workflow has no such version."""
+
+
+class RunUnknown(WorkflowError, code="run_unknown"):
+    """The project has no such run."""
+
+
+class RunStateUnfit(WorkflowError, code="run_state_unfit"):
+    """The run's state does not allow this."""
+
+
+class VersionUnfit(WorkflowError, code="version_unfit"):
+    """The run cannot go on with that version: steps that it has done are different there."""
+
+
+class TriggerRefused(WorkflowError, code="trigger_refused"):
+    """What was sent does not fit the workflow's trigger."""
+
+
+class SettingsInvalid(WorkflowError, code="settings_invalid"):
+    """The settings do not fit the workflow."""
+
+
+class ClaimLost(WorkflowError, code="claim_lost"):
+    """Another worker has taken the run over."""

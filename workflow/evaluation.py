@@ -1,8 +1,6 @@
-"""Syntax trees of expressions, compiled to closures over plain JSON data.
+"""What each node of an expression does, and the closed list of those that may stand in one.
 
-Every node of the tree becomes a function from the data to a value. What is not in the table here
-cannot be written. A value that is not there is carried as :class:`Missing` up to the first place
-that needs it, so that ``default`` and ``is defined`` can see it.
+What is not in the table here cannot be written.
 """
 
 from __future__ import annotations
@@ -13,106 +11,47 @@ from typing import Any
 
 from jinja2 import nodes
 
+from workflow.compiler import Compiler, Evaluate, constant_step
 from workflow.errors import ExpressionFailed, ExpressionInvalid
-from workflow.filters import FILTERS, TESTS, Function
-from workflow.operators import COMPARISONS, calculated, check_number
+from workflow.filters import FILTERS, TESTS, Function, find
+from workflow.operators import COMPARISONS, calculated, cut, signed
 from workflow.paths import Reference, follow, is_key, present
-from workflow.values import (
-    Missing,
-    as_text,
-    charge,
-    check_size,
-    is_number,
-    kind,
-    truth,
-)
+from workflow.values import as_text, check_size, checked_number, is_number, joined, kind, truth
+from workflow.work import charge, charge_for
 
-Evaluate = Callable[[Mapping[str, Any]], Any]
-_MOST_NODES = 500
-_DEEPEST = 100
-
-
-class Compiler:
-    """Turns nodes into closures and notes what they refer to; one an expression."""
-
-    def __init__(self) -> None:
-        self.references: list[Reference] = []
-        self._left = _MOST_NODES
-        self._depth = 0
-
-    def compile(self, node: nodes.Node) -> Evaluate:
-        """Return the closure of a node."""
-        self._left -= 1
-        if self._left < 0:
-            raise ExpressionInvalid(f"It has more than {_MOST_NODES} parts.")
-        compile_ = _NODES.get(type(node))
-        if compile_ is None:
-            raise ExpressionInvalid(_refusal(node))
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise ExpressionInvalid("It is nested too deeply.")
-        evaluate = compile_(self, node)
-        self._depth -= 1
-        return evaluate
-
-    def needed(self, node: nodes.Node) -> Evaluate:
-        """Return the closure of a node whose value must be there."""
-        inner = self.compile(node)
-        if isinstance(node, nodes.Const):
-            return inner
-        return lambda data: present(inner(data))
-
-    def path(self, node: nodes.Node) -> Evaluate:
-        """Compile a reference: as much of its path as is written out becomes one closure."""
-        steps: list[str | int] = []
-        while (step := _constant_step(node)) is not None:
-            steps.append(step)
-            node = node.node  # type: ignore[attr-defined]
-        keys = tuple(reversed(steps))
-        if isinstance(node, nodes.Name):
-            if node.name == "null" and not keys:
-                return lambda _data: None
-            return self._from_root(node.name, keys)
-        start = self.compile(node)
-        return lambda data: follow(start(data), keys, "…")
-
-    def _from_root(self, root: str, keys: tuple[str | int, ...]) -> Evaluate:
-        self.references.append(Reference((root, *keys)))
-        path = (root, *keys)
-
-        def look_up(data: Mapping[str, Any]) -> Any:
-            value: Any = data
-            for key in path:
-                if value.__class__ is dict and key in value:
-                    value = value[key]
-                else:
-                    return follow(data, path, "")
-            return value
-
-        return look_up
-
-
-def _constant_step(node: nodes.Node) -> str | int | None:
-    """Return the key that a node looks up, when it is written out."""
-    match node:
-        case nodes.Getattr():
-            return node.attr
-        case nodes.Getitem(arg=nodes.Const(value=value)) if is_key(value):
-            return value  # type: ignore[no-any-return]
-        case _:
-            return None
+#: What a character costs that is written as JSON.
+_WRITTEN = 3
 
 
 def _constant(_compiler: Compiler, node: nodes.Const) -> Evaluate:
     value = node.value
-    if not (value is None or isinstance(value, bool | str) or is_number(value)):
-        raise ExpressionInvalid(f"{value!r} is no JSON value.")
-    check_number(value)
+    if isinstance(value, str):
+        _check_characters(value)
+    elif is_number(value):
+        _check_number(value)
+    elif not (value is None or isinstance(value, bool)):
+        raise ExpressionInvalid("It holds what is no JSON value.")
     return lambda _data: value
 
 
+def _check_number(number: Any) -> None:
+    try:
+        checked_number(number)
+    except ExpressionFailed as error:
+        raise ExpressionInvalid(error.message) from error
+
+
+def _check_characters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ExpressionInvalid(
+            "A text holds half of a character. Write the character itself, or as \\U0001F600."
+        ) from None
+
+
 def _item(compiler: Compiler, node: nodes.Getitem) -> Evaluate:
-    if _constant_step(node) is not None:
+    if constant_step(node) is not None:
         return compiler.path(node)
     inner = compiler.compile(node.node)
     if isinstance(node.arg, nodes.Slice):
@@ -132,20 +71,13 @@ def _slice(compiler: Compiler, inner: Evaluate, node: nodes.Slice) -> Evaluate:
     ends = [compiler.needed(end) if end is not None else None for end in (node.start, node.stop)]
     if node.step is not None:
         raise ExpressionInvalid("A slice has a start and an end, no step.")
+    compiler.plain = False
 
-    def cut(data: Mapping[str, Any]) -> Any:
+    def part(data: Mapping[str, Any]) -> Any:
         value = present(inner(data))
-        start, stop = (None if end is None else end(data) for end in ends)
-        for number in (start, stop):
-            if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
-                raise ExpressionFailed(f"The ends of a slice are whole numbers, not {number!r}.")
-        if not isinstance(value, str | list):
-            raise ExpressionFailed(
-                f"A part can be cut from text and lists, not from {kind(value)}."
-            )
-        return value[start:stop]
+        return cut(value, *(None if end is None else end(data) for end in ends))
 
-    return cut
+    return part
 
 
 def _arithmetic(symbol: str, calculate: Callable[[Any, Any], Any]) -> Any:
@@ -163,14 +95,7 @@ def _arithmetic(symbol: str, calculate: Callable[[Any, Any], Any]) -> Any:
 def _signed(calculate: Callable[[Any], Any]) -> Any:
     def compile_(compiler: Compiler, node: nodes.UnaryExpr) -> Evaluate:
         inner = compiler.needed(node.node)
-
-        def evaluate(data: Mapping[str, Any]) -> Any:
-            value = inner(data)
-            if not is_number(value):
-                raise ExpressionFailed(f"A sign goes before a number, not before {kind(value)}.")
-            return calculate(value)
-
-        return evaluate
+        return lambda data: signed(calculate, inner(data))
 
     return compile_
 
@@ -179,9 +104,12 @@ def _concat(compiler: Compiler, node: nodes.Concat) -> Evaluate:
     parts = [compiler.needed(part) for part in node.nodes]
 
     def evaluate(data: Mapping[str, Any]) -> str:
-        text = check_size("".join([as_text(part(data)) for part in parts]))
-        charge(len(text))
-        return text
+        texts = []
+        for part in parts:
+            value = part(data)
+            texts.append(as_text(value))
+            charge(len(texts[-1]) * (1 if isinstance(value, str) else _WRITTEN))
+        return joined(texts)
 
     return evaluate
 
@@ -248,19 +176,11 @@ def _compare(compiler: Compiler, node: nodes.Compare) -> Evaluate:
 def _filter(compiler: Compiler, node: nodes.Filter) -> Evaluate:
     if node.node is None:
         raise ExpressionInvalid("A filter needs something before it.")
-    return _applied(compiler, node, _known(FILTERS, node.name, "filter"))
+    return _applied(compiler, node, find(FILTERS, node.name, "filter"))
 
 
 def _test(compiler: Compiler, node: nodes.Test) -> Evaluate:
-    return _applied(compiler, node, _known(TESTS, node.name, "test"))
-
-
-def _known(table: Mapping[str, Function], name: str, what: str) -> Function:
-    if name not in table:
-        nearest = Missing(name, "", table).nearest()
-        hint = f" Did you mean {nearest!r}?" if nearest else ""
-        raise ExpressionInvalid(f"There is no {what} {name!r}.{hint}")
-    return table[name]
+    return _applied(compiler, node, find(TESTS, node.name, "test"))
 
 
 def _applied(compiler: Compiler, node: nodes.Filter | nodes.Test, function: Function) -> Evaluate:
@@ -277,21 +197,26 @@ def _applied(compiler: Compiler, node: nodes.Filter | nodes.Test, function: Func
 
     def evaluate(data: Mapping[str, Any]) -> Any:
         value = inner(data)
-        charge(len(value) if isinstance(value, str | list | dict) else 1)
+        charge_for(value)
         value = call(value, *[argument(data) for argument in arguments])
+        charge_for(value)
         return check_size(value) if isinstance(value, str) else value
 
     return evaluate
 
 
-def _refusal(node: nodes.Node) -> str:
-    match node:
-        case nodes.Call():
-            return "Expressions call nothing. Values are changed by filters: value | name."
-        case nodes.Pow():
-            return "There is no ** operator."
-        case _:
-            return f"{type(node).__name__} cannot stand in an expression."
+def compiled(tree: nodes.Node) -> tuple[Evaluate, tuple[Reference, ...], bool]:
+    """Return a tree's closure, what it refers to, and whether it only looks up what is there.
+
+    Raises
+    ------
+    ExpressionInvalid
+        If it has what expressions have not, or too much.
+
+    """
+    compiler = Compiler(_NODES)
+    evaluate = compiler.compile(tree)
+    return evaluate, tuple(dict.fromkeys(compiler.references)), compiler.plain
 
 
 _NODES: dict[type[nodes.Node], Callable[[Compiler, Any], Evaluate]] = {

@@ -20,19 +20,27 @@ from typing import Any
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from workflow.errors import ExpressionInvalid, WorkflowError
-from workflow.evaluation import Compiler, Evaluate
+from workflow.compiler import Evaluate
+from workflow.errors import ExpressionFailed, ExpressionInvalid, WorkflowError
+from workflow.evaluation import compiled
 from workflow.paths import Reference, present
-from workflow.values import Missing, as_text, begin_work, check_size
+from workflow.values import LARGEST, Missing, as_text, size_of
+from workflow.work import Counted, charge
 
 LONGEST_TEXT = 100_000
 LONGEST_EXPRESSION = 4_000
+MOST_EXPRESSIONS = 1_000
+#: Longer texts are taken apart anew each time: what is kept must not fill the memory.
+_LONGEST_KEPT = 1_000
 _OPEN, _CLOSE, _ESCAPED = "<<", ">>", "\\<<"
 _PARTS = re.compile(r"\\<<|<<")
 #: What stands in an expression up to its end: texts in quotes may hold anything.
 _INSIDE = re.compile(r"""(?:[^"'>]|>(?!>)|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*""", re.DOTALL)
-#: An expression of these alone gives what is there already: nothing grows, nothing takes long.
-_PLAIN = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const)
+#: What a backslash may stand before in a text in quotes.
+_ESCAPE = re.compile(
+    r"""\\(?:(?P<known>[\\'"nrtbf]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|.?)""",
+    re.DOTALL,
+)
 #: Statements and comments get marks that no text can hold.
 _SYNTAX = Environment(
     variable_start_string=_OPEN,
@@ -66,10 +74,12 @@ class Expression:
         """
         try:
             return present(self._evaluate(data))
+        except RecursionError:
+            raise _failed(
+                self.source, ExpressionFailed("The data are nested too deeply.")
+            ) from None
         except WorkflowError as error:
-            raise type(error)(
-                f"<<{self.source}>>: {error.message}", **{"expression": self.source, **error.meta}
-            ) from error
+            raise _failed(self.source, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +107,18 @@ class Template:
         """
         if len(self.parts) == 1 and isinstance(self.parts[0], Expression):
             return self.parts[0].resolve(data)
-        texts = [
-            part if isinstance(part, str) else as_text(part.resolve(data)) for part in self.parts
-        ]
-        return check_size("".join(texts))
+        with Counted():
+            return self._written(data)
+
+    def _written(self, data: Mapping[str, Any]) -> str:
+        texts, left = [], LARGEST
+        for part in self.parts:
+            text = part if isinstance(part, str) else as_text(part.resolve(data))
+            left -= len(text)
+            if left < 0:
+                raise ExpressionFailed(f"The text is longer than {LARGEST:,} characters.")
+            texts.append(text)
+        return "".join(texts)
 
 
 def parse(text: str) -> Template:
@@ -114,17 +132,25 @@ def parse(text: str) -> Template:
     """
     if len(text) > LONGEST_TEXT:
         raise ExpressionInvalid(f"The text is longer than {LONGEST_TEXT} characters.")
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _parsed(text)
+
+
+@lru_cache(1024)
+def _kept(text: str) -> Template:
     return _parsed(text)
 
 
-@lru_cache(4096)
 def _parsed(text: str) -> Template:
+    count = 0
     parts: list[str | Expression] = []
     for part in _split(text):
         if isinstance(part, str) and parts and isinstance(parts[-1], str):
             parts[-1] += part
         else:
             parts.append(part)
+            count += isinstance(part, Expression)
+            if count > MOST_EXPRESSIONS:
+                raise ExpressionInvalid(f"The text has more than {MOST_EXPRESSIONS:,} expressions.")
     return Template(text, tuple(parts) or ("",))
 
 
@@ -165,19 +191,19 @@ def _expression(source: str, position: int) -> Expression:
 
 
 def _compiled(source: str, tree: nodes.Expr) -> Expression:
-    compiler = Compiler()
-    evaluate = compiler.compile(tree)
-    references = tuple(dict.fromkeys(compiler.references))
-    if not all(isinstance(node, _PLAIN) for node in (tree, *tree.find_all(nodes.Node))):
-        whole = evaluate
+    evaluate, references, plain = compiled(tree)
+    return Expression(source, references, evaluate if plain else _bounded(evaluate))
 
-        def bounded(data: Mapping[str, Any]) -> Any:
-            begin_work()
-            value = whole(data)
-            return value if isinstance(value, Missing) else check_size(value)
 
-        evaluate = bounded
-    return Expression(source, references, evaluate)
+def _bounded(evaluate: Evaluate) -> Evaluate:
+    def bounded(data: Mapping[str, Any]) -> Any:
+        with Counted():
+            value = evaluate(data)
+            if not isinstance(value, Missing):
+                charge(size_of(value))
+            return value
+
+    return bounded
 
 
 def _tree(source: str) -> nodes.Expr:
@@ -185,6 +211,7 @@ def _tree(source: str) -> nodes.Expr:
         raise ExpressionInvalid("It is empty.")
     if len(source) > LONGEST_EXPRESSION:
         raise ExpressionInvalid(f"It is longer than {LONGEST_EXPRESSION} characters.")
+    _check_escapes(source)
     try:
         parser = Parser(_SYNTAX, source, state="variable")
         tree = parser.parse_expression()
@@ -192,30 +219,70 @@ def _tree(source: str) -> nodes.Expr:
             raise ExpressionInvalid(f"{parser.stream.current.value!r} was not expected.")
     except TemplateSyntaxError as error:
         raise ExpressionInvalid(f"{error.message}.".replace("..", ".")) from error
-    except (RecursionError, ValueError, OverflowError) as error:
+    except (RecursionError, ValueError, OverflowError, SyntaxError) as error:
         raise ExpressionInvalid("It is nested too deeply, or a number is too long.") from error
     return tree
 
 
-def resolve(value: Any, data: Mapping[str, Any]) -> Any:
+def _check_escapes(source: str) -> None:
+    for found in _ESCAPE.finditer(source):
+        if found["known"] is None:
+            raise ExpressionInvalid(
+                f"{found.group()} is no escape. Write \\\\ for a backslash in a text."
+            )
+
+
+def resolve(value: Any, data: Mapping[str, Any], step: str | None = None) -> Any:
     """Return JSON data with the expressions in all its strings resolved, keys left as they are.
+
+    An error names the step and, with ``meta["pointer"]``, the place in the data.
 
     Raises as :meth:`Template.resolve` does.
     """
+    try:
+        with Counted():
+            return _resolved(value, data, "")
+    except RecursionError:
+        raise ExpressionInvalid("It is nested too deeply.", step=step) from None
+    except WorkflowError as error:
+        place = [f"Step {step!r}"] if step else []
+        place += [error.meta["pointer"]] if error.meta["pointer"] else []
+        message = f"{', '.join(place)}: {error.message}" if place else error.message
+        raise type(error)(message, **{**error.meta, "step": step}) from error
+
+
+def _resolved(value: Any, data: Mapping[str, Any], pointer: str) -> Any:
     match value:
         case str():
-            return parse(value).resolve(data)
+            try:
+                return parse(value).resolve(data)
+            except WorkflowError as error:
+                raise type(error)(error.message, **{**error.meta, "pointer": pointer}) from error
         case Mapping():
-            return {key: resolve(item, data) for key, item in value.items()}
+            return {
+                key: _resolved(item, data, f"{pointer}/{_token(key)}")
+                for key, item in value.items()
+            }
         case Sequence():
-            return [resolve(item, data) for item in value]
+            return [_resolved(item, data, f"{pointer}/{at}") for at, item in enumerate(value)]
         case _:
             return value
+
+
+def _token(key: str) -> str:
+    """Return a key as a JSON pointer has it (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def escape(text: str) -> str:
     """Return a text that resolves to the given one."""
     return text.replace(_OPEN, _ESCAPED)
+
+
+def _failed(source: str, error: WorkflowError) -> WorkflowError:
+    """Return an error that names its expression."""
+    short = _shortened(source)
+    return type(error)(f"<<{short}>>: {error.message}", **{"expression": short, **error.meta})
 
 
 def _shortened(source: str) -> str:

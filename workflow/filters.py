@@ -1,48 +1,46 @@
 """Filters and tests of expressions: two fixed tables of pure functions over JSON data.
 
-Each takes the value before the bar first. None repeats its work more often than its input is long,
-and none makes text or lists much longer than what goes in without checking first.
+Each takes the value before the bar first. What a filter looks through and makes is counted
+(:mod:`workflow.work`), and none repeats its work more often than its input is long.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import math
-import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from workflow import dates, encodings
-from workflow.arguments import need_list, need_number, need_object, need_text, need_whole
-from workflow.errors import ExpressionFailed
-from workflow.values import (
-    LARGEST,
-    Missing,
-    as_json,
-    as_text,
-    charge,
-    check_size,
-    is_number,
-    kind,
-    truth,
-)
+from workflow import dates, encodings, lists, numbers, texts
+from workflow.errors import ExpressionInvalid
+from workflow.values import Missing, as_text, is_number, truth
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A filter or test: how it is written, how many arguments it takes, what it does."""
+    """A filter or test: what it does, how it is written, how many arguments it takes."""
 
     call: Callable[..., Any]
     usage: str
+    summary: str
     least: int = 0
     most: int = 0
     takes_missing: bool = False
 
 
-# What may be missing
+def find(table: Mapping[str, Function], name: str, what: str) -> Function:
+    """Return a function by name.
+
+    Raises
+    ------
+    ExpressionInvalid
+        If there is none; with the name that was probably meant.
+
+    """
+    if name not in table:
+        nearest = Missing(name, "", table).nearest()
+        hint = f" Did you mean {nearest!r}?" if nearest else ""
+        raise ExpressionInvalid(f"There is no {what} {name[:60]!r}.{hint}")
+    return table[name]
 
 
 def _default(value: Any, instead: Any, also_empty: Any = False) -> Any:
@@ -50,271 +48,192 @@ def _default(value: Any, instead: Any, also_empty: Any = False) -> Any:
     return instead if missing else value
 
 
-def _defined(value: Any) -> bool:
-    return not isinstance(value, Missing)
-
-
-# Text
-
-
-def _replace(value: Any, old: Any, new: Any) -> str:
-    text, old, new = (
-        need_text(value),
-        need_text(old, "What is replaced"),
-        need_text(new, "What replaces it"),
-    )
-    if not old:
-        raise ExpressionFailed("What is replaced must not be empty.")
-    if len(text) + text.count(old) * (len(new) - len(old)) > LARGEST:
-        raise ExpressionFailed(f"The result is longer than {LARGEST:,}.")
-    return text.replace(old, new)
-
-
-def _truncate(value: Any, length: Any, end: Any = "…") -> str:
-    text, most = need_text(value), need_whole(length, "The length")
-    ending = need_text(end, "The ending")
-    return (
-        text if len(text) <= most else text[: max(0, most - len(ending))] + ending[: max(0, most)]
-    )
-
-
-def _split(value: Any, separator: Any) -> list[str]:
-    mark = need_text(separator, "The separator")
-    if not mark:
-        raise ExpressionFailed("The separator must not be empty.")
-    return need_text(value).split(mark)
-
-
-def _join(value: Any, separator: Any = "") -> str:
-    mark = need_text(separator, "The separator")
-    items = need_list(value)
-    if len(mark) * len(items) > LARGEST:
-        raise ExpressionFailed(f"The result is longer than {LARGEST:,}.")
-    return check_size(mark.join(map(as_text, check_size(items))))
-
-
-def _title(value: Any) -> str:
-    return " ".join(word[:1].upper() + word[1:].lower() for word in need_text(value).split(" "))
-
-
-# Numbers
-
-
-def _to_number(value: Any) -> int | float:
-    if is_number(value):
-        return value  # type: ignore[no-any-return]
-    text = need_text(value).strip()
-    try:
-        number: int | float = int(text) if text.lstrip("+-").isdigit() else float(text)
-    except ValueError:
-        raise ExpressionFailed(f"{text[:40]!r} is no number.") from None
-    if not math.isfinite(number):
-        raise ExpressionFailed(f"{text[:40]!r} is no finite number.")
-    return number
-
-
-def _to_whole(value: Any) -> int:
-    return int(_to_number(value))
-
-
-def _rounded(value: Any, digits: Any = 0) -> int | float:
-    number, places = need_number(value), need_whole(digits, "The digits")
-    if not -400 <= places <= 400:
-        raise ExpressionFailed("The digits are from -400 to 400.")
-    try:
-        exact = Decimal(str(number)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    except InvalidOperation:
-        return number
-    return int(exact) if places <= 0 else float(exact)
-
-
-# Lists and objects
-
-
-def _first(value: Any) -> Any:
-    items = value if isinstance(value, str) else need_list(value)
-    return items[0] if items else Missing("first", "the list is empty")
-
-
-def _last(value: Any) -> Any:
-    items = value if isinstance(value, str) else need_list(value)
-    return items[-1] if items else Missing("last", "the list is empty")
-
-
-def _length(value: Any) -> int:
-    if not isinstance(value, str | list | Mapping):
-        raise ExpressionFailed(f"{kind(value)} has no length.")
-    return len(value)
-
-
-def _reversed(value: Any) -> Any:
-    return value[::-1] if isinstance(value, str) else need_list(value)[::-1]
-
-
-def _unique(value: Any) -> list[Any]:
-    seen: dict[str, Any] = {}
-    for item in check_size(need_list(value)):
-        seen.setdefault(json.dumps(item, sort_keys=True), item)
-    return list(seen.values())
-
-
-def _sorted(value: Any, key: Any = None) -> list[Any]:
-    items = need_list(value)
-    charge(4 * len(items))
-    by = items if key is None else [_looked_up(item, key) for item in items]
-    if not (all(map(is_number, by)) or all(isinstance(one, str) for one in by)):
-        raise ExpressionFailed("Only numbers, or only texts, can be sorted.")
-    return [items[number] for number in sorted(range(len(items)), key=lambda at: by[at])]
-
-
-def _looked_up(item: Any, key: Any) -> Any:
-    if not isinstance(item, Mapping) or key not in item:
-        raise ExpressionFailed(f"An item of the list has no {as_json(key)[:60]}.")
-    return item[key]
-
-
-def _mapped(value: Any, key: Any) -> list[Any]:
-    return [_looked_up(item, need_text(key, "The key")) for item in need_list(value)]
-
-
-def _where(value: Any, key: Any, wanted: Any) -> list[Any]:
-    name = need_text(key, "The key")
-    return [
-        item
-        for item in need_list(value)
-        if isinstance(item, Mapping)
-        and name in item
-        and kind(item[name]) == kind(wanted)
-        and item[name] == wanted
-    ]
-
-
-def _total(value: Any) -> int | float:
-    return sum(need_number(item, "Each item") for item in need_list(value))
-
-
-def _least(value: Any) -> Any:
-    return _first(_sorted(value))
-
-
-def _most(value: Any) -> Any:
-    return _last(_sorted(value))
-
-
-def _keys(value: Any) -> list[str]:
-    return list(need_object(value))
-
-
-def _object_values(value: Any) -> list[Any]:
-    return list(need_object(value).values())
-
-
-def _items(value: Any) -> list[dict[str, Any]]:
-    return [{"key": key, "value": item} for key, item in need_object(value).items()]
-
-
-def _merge(value: Any, other: Any) -> dict[str, Any]:
-    return {**need_object(value), **need_object(other)}
-
-
-def _compact(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: item for key, item in value.items() if item not in (None, "")}
-    return [item for item in need_list(value) if item not in (None, "")]
-
-
-def _boolean(value: Any) -> bool:
-    if isinstance(value, str):
-        word = value.strip().lower()
-        if word in {"true", "yes", "on", "1"}:
-            return True
-        if word in {"false", "no", "off", "0", ""}:
-            return False
-        raise ExpressionFailed(f"{value[:40]!r} is neither true nor false.")
-    return truth(value)
+def _missing(value: Any) -> bool:
+    return isinstance(value, Missing)
 
 
 FILTERS: Mapping[str, Function] = {
-    "default": Function(_default, "value | default(instead)", 1, 2, takes_missing=True),
-    # text
-    "text": Function(as_text, "value | text"),
-    "upper": Function(lambda value: need_text(value).upper(), "text | upper"),
-    "lower": Function(lambda value: need_text(value).lower(), "text | lower"),
-    "title": Function(_title, "text | title"),
-    "trim": Function(lambda value: need_text(value).strip(), "text | trim"),
-    "replace": Function(_replace, "text | replace(old, new)", 2, 2),
-    "truncate": Function(_truncate, "text | truncate(length)", 1, 2),
-    "split": Function(_split, "text | split(separator)", 1, 1),
-    "join": Function(_join, "list | join(separator)", 0, 1),
-    # numbers
-    "number": Function(_to_number, "text | number"),
-    "int": Function(_to_whole, "text | int"),
-    "round": Function(_rounded, "number | round(digits)", 0, 1),
-    "floor": Function(lambda value: math.floor(need_number(value)), "number | floor"),
-    "ceil": Function(lambda value: math.ceil(need_number(value)), "number | ceil"),
-    "abs": Function(lambda value: abs(need_number(value)), "number | abs"),
-    "boolean": Function(_boolean, "value | boolean"),
-    # lists and objects
-    "first": Function(_first, "list | first"),
-    "last": Function(_last, "list | last"),
-    "length": Function(_length, "value | length"),
-    "reverse": Function(_reversed, "list | reverse"),
-    "unique": Function(_unique, "list | unique"),
-    "sort": Function(_sorted, "list | sort(key)", 0, 1),
-    "map": Function(_mapped, "list | map(key)", 1, 1),
-    "where": Function(_where, "list | where(key, value)", 2, 2),
-    "sum": Function(_total, "list | sum"),
-    "min": Function(_least, "list | min"),
-    "max": Function(_most, "list | max"),
-    "keys": Function(_keys, "object | keys"),
-    "values": Function(_object_values, "object | values"),
-    "items": Function(_items, "object | items"),
-    "merge": Function(_merge, "object | merge(object)", 1, 1),
-    "compact": Function(_compact, "value | compact"),
-    # dates
-    "iso": Function(dates.iso, "date | iso(zone)", 0, 1),
-    "day": Function(dates.day, "date | day(zone)", 0, 1),
-    "date": Function(dates.date_text, "date | date(pattern, zone)", 1, 2),
-    "add_time": Function(dates.add_time, "date | add_time(amount, unit)", 2, 2),
-    "timestamp": Function(dates.timestamp, "date | timestamp"),
-    # JSON, addresses, hashes
-    "json": Function(lambda value: as_json(check_size(value)), "value | json"),
-    "from_json": Function(encodings.from_json, "text | from_json"),
-    "url": Function(lambda value: urllib.parse.quote(as_text(value), safe=""), "text | url"),
-    "query": Function(encodings.query, "object | query"),
-    "base64": Function(
-        lambda value: base64.b64encode(as_text(value).encode()).decode(), "text | base64"
+    "default": Function(
+        _default,
+        "value | default(instead, also_empty)",
+        "Another value where there is none; with true also for null, false, 0 and empty.",
+        1,
+        2,
+        takes_missing=True,
     ),
-    "from_base64": Function(encodings.from_base64, "text | from_base64"),
-    "md5": Function(encodings.digest("md5"), "text | md5"),
-    "sha1": Function(encodings.digest("sha1"), "text | sha1"),
-    "sha256": Function(encodings.digest("sha256"), "text | sha256"),
-    "uuid": Function(encodings.named_uuid, "text | uuid"),
+    # text
+    "text": Function(as_text, "value | text", "Any value as text, as JSON writes it."),
+    "upper": Function(texts.upper, "text | upper", "Large letters."),
+    "lower": Function(texts.lower, "text | lower", "Small letters."),
+    "title": Function(texts.title, "text | title", "A large letter at the start of each word."),
+    "capitalize": Function(
+        texts.capitalize, "text | capitalize", "A large letter at the start, the rest as it is."
+    ),
+    "trim": Function(texts.trim, "text | trim", "Without blanks and line ends around it."),
+    "replace": Function(
+        texts.replace, "text | replace(old, new)", "Every old replaced by the new.", 2, 2
+    ),
+    "truncate": Function(
+        texts.truncate, "text | truncate(length, end)", "Cut to a length, with … at its end.", 1, 2
+    ),
+    "pad": Function(
+        texts.pad, "text | pad(length, mark)", "Filled up from its start to a length.", 1, 2
+    ),
+    "before": Function(
+        texts.before, "text | before(mark)", "What is before a mark; all if it has none.", 1, 1
+    ),
+    "after": Function(
+        texts.after, "text | after(mark)", "What is after a mark; nothing if it has none.", 1, 1
+    ),
+    "split": Function(
+        texts.split, "text | split(separator)", "The pieces between separators.", 1, 1
+    ),
+    "join": Function(texts.join, "list | join(separator)", "The items as one text.", 0, 1),
+    "digits": Function(texts.digits, "text | digits", "Its digits alone."),
+    "slug": Function(
+        texts.slug, "text | slug", "As part of an address: small letters, digits, hyphens."
+    ),
+    # numbers
+    "number": Function(numbers.number, "text | number", "The number that a text holds."),
+    "int": Function(numbers.whole, "text | int", "The same without what is after its point."),
+    "round": Function(
+        numbers.rounded, "number | round(digits)", "Rounded, halves away from zero.", 0, 1
+    ),
+    "decimals": Function(
+        numbers.decimals,
+        "number | decimals(places, thousands, point)",
+        "As text with so many digits after the point, such as 1,234.50.",
+        1,
+        3,
+    ),
+    "floor": Function(numbers.floor, "number | floor", "The next whole number below."),
+    "ceil": Function(numbers.ceil, "number | ceil", "The next whole number above."),
+    "abs": Function(numbers.absolute, "number | abs", "Without its sign."),
+    "boolean": Function(
+        numbers.boolean, "value | boolean", "True or false; yes, no, on, off and such as texts."
+    ),
+    # lists and objects
+    "first": Function(lists.first, "list | first", "The first item, or character."),
+    "last": Function(lists.last, "list | last", "The last item, or character."),
+    "length": Function(lists.length, "value | length", "How many characters, items or keys."),
+    "reverse": Function(lists.backwards, "list | reverse", "From its end to its start."),
+    "unique": Function(lists.unique, "list | unique", "Without repeated items."),
+    "sort": Function(
+        lists.ordered, "list | sort(key)", "In order, smallest first; by a key of its items.", 0, 1
+    ),
+    "map": Function(lists.mapped, "list | map(key)", "What each item has at a key.", 1, 1),
+    "where": Function(
+        lists.where, "list | where(key, value)", "The items with a value at a key.", 2, 2
+    ),
+    "reject": Function(
+        lists.reject, "list | reject(key, value)", "The items without a value at a key.", 2, 2
+    ),
+    "group": Function(
+        lists.group, "list | group(key)", "An object: the items by their text at a key.", 1, 1
+    ),
+    "flatten": Function(lists.flattened, "list | flatten", "Lists in the list as their items."),
+    "chunk": Function(lists.chunked, "list | chunk(size)", "In pieces of a size.", 1, 1),
+    "sum": Function(
+        lists.total,
+        "list | sum(key, times)",
+        "The sum of its items, of what they have at a key, or of that times another.",
+        0,
+        2,
+    ),
+    "average": Function(
+        lists.average, "list | average(key)", "The mean of its items, or at a key.", 0, 1
+    ),
+    "min": Function(lists.least, "list | min", "The smallest item."),
+    "max": Function(lists.most, "list | max", "The largest item."),
+    "keys": Function(lists.keys, "object | keys", "Its keys."),
+    "values": Function(lists.items_of, "object | values", "What it holds, without the keys."),
+    "items": Function(lists.pairs, "object | items", "A list of its keys and values."),
+    "from_items": Function(
+        lists.from_pairs, "list | from_items", "The object of a list of keys and values."
+    ),
+    "merge": Function(
+        lists.merge, "object | merge(object)", "Both in one; the second's where both have.", 1, 1
+    ),
+    "pick": Function(lists.pick, "object | pick([keys])", "None but these keys.", 1, 1),
+    "omit": Function(lists.omit, "object | omit([keys])", "All but these keys.", 1, 1),
+    "compact": Function(lists.compact, "value | compact", "Without null and empty text in it."),
+    # dates
+    "iso": Function(dates.iso, "date | iso(zone)", "In ISO 8601, in a time zone.", 0, 1),
+    "day": Function(dates.day, "date | day(zone)", "Its day in a time zone: 2026-03-29.", 0, 1),
+    "date": Function(
+        dates.date_text, "date | date(pattern, zone)", "As a pattern such as %d.%m.%Y says.", 1, 2
+    ),
+    "from_date": Function(
+        dates.from_date,
+        "text | from_date(pattern, zone)",
+        "The date in a text that is written as a pattern says.",
+        1,
+        2,
+    ),
+    "add_time": Function(
+        dates.add_time,
+        "date | add_time(amount, unit, zone)",
+        "So many seconds, minutes, hours, days, weeks, months, quarters or years later.",
+        2,
+        3,
+    ),
+    "start_of": Function(
+        dates.start_of,
+        "date | start_of(unit, zone)",
+        "The start of its minute, hour, day, week, month, quarter or year.",
+        1,
+        2,
+    ),
+    "time_until": Function(
+        dates.time_until,
+        "date | time_until(date, unit)",
+        "How long it is to another date, in seconds, minutes, hours, days or weeks.",
+        1,
+        2,
+    ),
+    "timestamp": Function(dates.timestamp, "date | timestamp", "Seconds since 1970."),
+    # JSON, addresses, hashes
+    "json": Function(encodings.to_json, "value | json", "As compact JSON, texts in quotes."),
+    "from_json": Function(encodings.from_json, "text | from_json", "The data in a JSON text."),
+    "url": Function(encodings.to_url, "text | url", "As it goes into an address."),
+    "from_url": Function(encodings.from_url, "text | from_url", "The text in part of an address."),
+    "query": Function(encodings.query, "object | query", "As the query of an address."),
+    "html": Function(encodings.to_html, "text | html", "As it goes into HTML."),
+    "base64": Function(encodings.to_base64, "text | base64", "In Base64."),
+    "from_base64": Function(encodings.from_base64, "text | from_base64", "The text in Base64."),
+    "md5": Function(encodings.digest("md5"), "text | md5", "Its MD5 hash, in hexadecimal."),
+    "sha1": Function(encodings.digest("sha1"), "text | sha1", "Its SHA-1 hash."),
+    "sha256": Function(encodings.digest("sha256"), "text | sha256", "Its SHA-256 hash."),
+    "uuid": Function(
+        encodings.named_uuid, "text | uuid", "An id that is the same for the same text."
+    ),
 }
 
 TESTS: Mapping[str, Function] = {
-    "defined": Function(_defined, "value is defined", takes_missing=True),
-    "missing": Function(lambda value: not _defined(value), "value is missing", takes_missing=True),
-    "null": Function(lambda value: value is None, "value is null"),
-    "none": Function(lambda value: value is None, "value is none"),
-    "empty": Function(lambda value: not truth(value) and value is not False, "value is empty"),
-    "text": Function(lambda value: isinstance(value, str), "value is text"),
-    "number": Function(is_number, "value is number"),
-    "boolean": Function(lambda value: isinstance(value, bool), "value is boolean"),
-    "list": Function(lambda value: isinstance(value, list), "value is list"),
-    "object": Function(lambda value: isinstance(value, Mapping), "value is object"),
-    "even": Function(lambda value: need_whole(value, "It") % 2 == 0, "number is even"),
-    "odd": Function(lambda value: need_whole(value, "It") % 2 == 1, "number is odd"),
-    "starting": Function(
-        lambda value, start: need_text(value).startswith(need_text(start, "The start")),
-        "text is starting(start)",
-        1,
-        1,
+    "defined": Function(
+        lambda value: not _missing(value), "value is defined", "It is there.", takes_missing=True
     ),
-    "ending": Function(
-        lambda value, end: need_text(value).endswith(need_text(end, "The end")),
-        "text is ending(end)",
-        1,
-        1,
+    "missing": Function(_missing, "value is missing", "It is not there.", takes_missing=True),
+    "null": Function(lambda value: value is None, "value is null", "It is null."),
+    "none": Function(lambda value: value is None, "value is none", "It is null."),
+    "empty": Function(
+        lambda value: not truth(value) and value is not False,
+        "value is empty",
+        "It is null, 0, or an empty text, list or object.",
     ),
+    "text": Function(lambda value: isinstance(value, str), "value is text", "It is a text."),
+    "number": Function(is_number, "value is number", "It is a number."),
+    "boolean": Function(
+        lambda value: isinstance(value, bool), "value is boolean", "It is true or false."
+    ),
+    "list": Function(lambda value: isinstance(value, list), "value is list", "It is a list."),
+    "object": Function(
+        lambda value: isinstance(value, dict), "value is object", "It is an object."
+    ),
+    "even": Function(numbers.even, "number is even", "It is a whole number, and even."),
+    "odd": Function(
+        lambda value: not numbers.even(value), "number is odd", "It is a whole number, and odd."
+    ),
+    "starting": Function(texts.starting, "text is starting(start)", "It starts so.", 1, 1),
+    "ending": Function(texts.ending, "text is ending(end)", "It ends so.", 1, 1),
 }

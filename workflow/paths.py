@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workflow.errors import ValueMissing
-from workflow.values import Missing, kind
+from workflow.values import Missing, kind, shown
+
+_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +42,30 @@ def is_key(value: object) -> bool:
 def follow(value: Any, keys: tuple[str | int, ...], walked: str) -> Any:
     """Walk down a path; say where it ends if it does."""
     for position, key in enumerate(keys):
-        if isinstance(value, Missing):
-            return value
-        here = walked + path_text(keys[:position])
-        path = f"{walked}{path_text(keys[: position + 1])}"
         match value:
-            case Mapping() if isinstance(key, str):
-                if key not in value:
-                    return Missing(path, f"{here or 'the data'} has no {key!r}", tuple(value))
+            case Missing():
+                return value
+            case Mapping() if isinstance(key, str) and key in value:
                 value = value[key]
-            case list() if isinstance(key, int):
-                if not -len(value) <= key < len(value):
-                    return Missing(path, f"{here} has {len(value)} items, none at {key}")
+            case list() if isinstance(key, int) and -len(value) <= key < len(value):
                 value = value[key]
             case _:
-                return Missing(path, f"{here} is {kind(value)} and has no {key!r}")
+                return _end(value, keys[: position + 1], walked)
     return value
+
+
+def _end(value: Any, keys: tuple[str | int, ...], walked: str) -> Missing:
+    """Say why a path ends before its last key."""
+    here, key = walked + path_text(keys[:-1]), keys[-1]
+    short = isinstance(key, int) or len(key) <= 60
+    path = f"{walked}{path_text(keys)}" if short else f"{here}[{shown(key)}]"
+    match value:
+        case Mapping() if isinstance(key, str):
+            return Missing(path, f"{here or 'the data'} has no {shown(key)}", value, key)
+        case list() if isinstance(key, int):
+            return Missing(path, f"{here} has {len(value)} items, none at {shown(key)}")
+        case _:
+            return Missing(path, f"{here} is {kind(value)} and has no {shown(key)}")
 
 
 def present(value: Any) -> Any:
@@ -78,6 +89,7 @@ def present(value: Any) -> Any:
     return value
 
 
-def _some(names: Any) -> str:
-    listed = sorted(map(str, names))
-    return ", ".join(listed[:8]) + (", …" if len(listed) > 8 else "")
+def _some(names: Iterable[Any]) -> str:
+    first = list(itertools.islice((str(name)[:60] for name in names), 1_000))
+    listed = sorted(first)[:_LISTED]
+    return ", ".join(listed) + (", …" if len(first) > _LISTED else "")

@@ -3,62 +3,47 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import math
-import threading
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from workflow.errors import ExpressionFailed
 
 #: What a field may come to, in characters of compact JSON.
 LARGEST = 5_000_000
-#: What one expression may look through and make, in characters and items, all filters together.
-MOST_WORK = 20_000_000
+LARGEST_NUMBER = 10**400
 _DEEPEST = 100
+#: What a message shows of the data. A longer value is described: half a secret is no longer
+#: recognised, and so not masked, where messages are stored.
+_SHOWN = 60
+_NAMES_COMPARED = 1_000
 Value = TypeVar("Value")
-
-
-class _Work(threading.local):
-    left = MOST_WORK
-
-
-_work = _Work()
-
-
-def begin_work() -> None:
-    """Begin to count what an expression does."""
-    _work.left = MOST_WORK
-
-
-def charge(amount: int) -> None:
-    """Count what an expression does.
-
-    Raises
-    ------
-    ExpressionFailed
-        If it has done too much.
-
-    """
-    _work.left -= amount
-    if _work.left < 0:
-        raise ExpressionFailed("It works through too much data.")
+Number = TypeVar("Number", bound=int | float)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Missing:
     """Stands for a value that is not there, with what is known of why."""
 
-    __slots__ = ("known", "path", "reason")
+    __slots__ = ("key", "known", "path", "reason")
 
-    def __init__(self, path: str, reason: str, known: Iterable[str] = ()) -> None:
+    def __init__(
+        self, path: str, reason: str, known: Iterable[str] = (), key: str | None = None
+    ) -> None:
         self.path = path
         self.reason = reason
         self.known = known
+        self.key = path.rpartition(".")[2] if key is None else key
 
     def nearest(self) -> str | None:
         """Return the existing key that was probably meant."""
-        name = self.path.rpartition(".")[2]
-        found = difflib.get_close_matches(name, [str(key) for key in self.known], 1, 0.5)
+        if len(self.key) > _SHOWN:
+            return None
+        names = (str(name) for name in self.known)
+        short = itertools.islice((name for name in names if len(name) <= _SHOWN), _NAMES_COMPARED)
+        found = difflib.get_close_matches(self.key, short, 1, 0.5)
         return found[0] if found else None
 
 
@@ -72,6 +57,7 @@ _KINDS: dict[type, str] = {
     dict: "object",
     Missing: "missing",
 }
+_JSON = frozenset(_KINDS) - {Missing}
 
 
 def kind(value: object) -> str:
@@ -85,18 +71,82 @@ def is_number(value: object) -> bool:
 
 
 def as_json(value: object) -> str:
-    """Return a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """Return a value as compact JSON.
+
+    Raises
+    ------
+    ExpressionFailed
+        If it holds what JSON has not.
+
+    """
+    try:
+        # Most values in texts are numbers; an encoder takes ten times as long for one.
+        return repr(value) if type(value) is int else _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        raise ExpressionFailed(
+            "It cannot be written as JSON: it is nested too deeply, or a number is too large."
+        ) from None
 
 
 def as_text(value: object) -> str:
-    """Return a value as it goes into a text: a text as it is, all else as compact JSON."""
-    return value if isinstance(value, str) else as_json(value)
+    """Return a value as it goes into a text: a text as it is, all else as compact JSON.
+
+    Raises
+    ------
+    ExpressionFailed
+        If it is too large or holds what JSON has not.
+
+    """
+    if isinstance(value, str):
+        return value
+    return as_json(check_size(value) if isinstance(value, list | dict) else value)
+
+
+def shown(value: object) -> str:
+    """Return a value as messages show it: whole, or only what it is."""
+    if isinstance(value, str | list | dict) and len(value) > _SHOWN:
+        return f"{kind(value)} of length {len(value):,}"
+    if isinstance(value, list | dict | Missing):
+        return kind(value)
+    if isinstance(value, int) and abs(value) > 10**_SHOWN:
+        return "a number of many digits"
+    return repr(value) if isinstance(value, str) else as_json(value)
 
 
 def truth(value: object) -> bool:
     """Say whether a value counts as true: not null, false, zero, nor empty."""
     return bool(value)
+
+
+def checked_number(value: Number) -> Number:
+    """Return a number that is neither infinite nor too large.
+
+    Raises
+    ------
+    ExpressionFailed
+        If it is.
+
+    """
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ExpressionFailed("A number is too large.")
+    elif abs(value) > LARGEST_NUMBER:
+        raise ExpressionFailed("A number is too large.")
+    return value
+
+
+def joined(texts: list[str], mark: str = "") -> str:
+    """Join texts.
+
+    Raises
+    ------
+    ExpressionFailed
+        If the result would be too large.
+
+    """
+    if sum(map(len, texts)) + len(mark) * len(texts) > LARGEST:
+        raise ExpressionFailed(_too_large())
+    return mark.join(texts)
 
 
 def check_size(value: Value) -> Value:
@@ -108,42 +158,57 @@ def check_size(value: Value) -> Value:
         If it is.
 
     """
-    if isinstance(value, str) and len(value) <= LARGEST:
-        return value
-    left, waiting = LARGEST, [(value, 0)]
-    while waiting:
-        one, depth = waiting.pop()
-        left -= _own_size(one)
-        if left < 0 or depth > _DEEPEST:
-            raise ExpressionFailed(
-                f"The result is larger than {LARGEST:,} characters or nested deeper than "
-                f"{_DEEPEST} levels."
-            )
-        match one:
-            case Mapping():
-                left -= sum(map(len, one))
-                waiting += [(item, depth + 1) for item in one.values()]
-            case list():
-                waiting += [(item, depth + 1) for item in one]
-            case _:
-                pass
-    charge(LARGEST - left)
+    size_of(value)
     return value
 
 
-def _own_size(value: object) -> int:
-    match value:
-        case str():
-            return len(value)
-        case bool() | None:
-            return 4
-        case int():
-            return value.bit_length() // 3 + 1
-        case float():
-            if not math.isfinite(value):
-                raise ExpressionFailed("The result is not a finite number.")
-            return 8
-        case Mapping() | list():
-            return 2 + len(value)
-        case _:
-            raise ExpressionFailed(f"The result is no JSON data but {kind(value)}.")
+def size_of(value: object) -> int:
+    """Return about how many characters of JSON a value is, level by level.
+
+    Raises
+    ------
+    ExpressionFailed
+        If it is too large, too deep, infinite, or no JSON.
+
+    """
+    if isinstance(value, str) and len(value) <= LARGEST:
+        return len(value)
+    size = 0
+    level: list[Any] = [[value]]
+    for _depth in range(_DEEPEST + 2):
+        inner: list[Any] = []
+        for container in level:
+            size += 2 + len(container) + _own_size(container, inner)
+            if size > LARGEST:
+                raise ExpressionFailed(_too_large())
+        if not inner:
+            return size
+        level = inner
+    raise ExpressionFailed(_too_large())
+
+
+def _own_size(container: Any, inner: list[Any]) -> int:
+    """Return the size of what a container holds itself; put the containers in it aside."""
+    size, items = 0, container
+    if isinstance(container, dict):
+        size, items = sum(map(len, container)), list(container.values())
+    kinds = set(map(type, items))
+    for one in kinds:
+        those = items if len(kinds) == 1 else [item for item in items if type(item) is one]
+        if one is str:
+            size += sum(map(len, those))
+        elif one is int:
+            size += sum(map(int.bit_length, those)) // 3
+        elif one is list or one is dict:
+            inner += those
+        elif one is float and not all(map(math.isfinite, those)):
+            raise ExpressionFailed("The result is not a finite number.")
+        elif one not in _JSON:
+            raise ExpressionFailed(f"The result is no JSON data but {kind(those[0])}.")
+    return size
+
+
+def _too_large() -> str:
+    return (
+        f"The result is larger than {LARGEST:,} characters or nested deeper than {_DEEPEST} levels."
+    )

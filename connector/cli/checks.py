@@ -18,7 +18,8 @@ import requests
 from connector import __version__
 from connector.assets import STATIC_FOLDER
 from connector.config import Settings, load, unknown_settings
-from connector.errors import HeaplineError, ManifestInvalid, SettingInvalid
+from connector.errors import HeaplineError, ManifestInvalid, NoticeNotTaken, SettingInvalid
+from connector.notices import mailer
 from connector.runtime import load_connectors
 
 _BUILT_FILES = ("app.js", "app.css", "connect.js", "portal.js", "portal.css", "theme.js")
@@ -144,6 +145,22 @@ def development_origin(given: Settings) -> Findings:
         )
     else:
         yield Finding(Mark.GOOD, "Sandbox", f"Something answers at {origin}.")
+
+
+def mail_server(given: Settings) -> Findings:
+    """Look whether the mail server lets us in; nothing is sent."""
+    sender = mailer(given)
+    if sender is None:
+        yield Finding(
+            Mark.GOOD, "E-mail", "No mail server is set, so notices go to webhooks alone."
+        )
+        return
+    try:
+        sender.check()
+    except NoticeNotTaken as error:
+        yield Finding(Mark.BAD, "E-mail", error.message, "Check HEAPLINE_SMTP_URL and the server.")
+    else:
+        yield Finding(Mark.GOOD, "E-mail", f"The mail server lets us in, as {given.sender()}.")
 
 
 def front_end(_given: Settings, folder: Path = STATIC_FOLDER / "dist") -> Findings:

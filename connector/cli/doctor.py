@@ -57,6 +57,7 @@ def _examine() -> list[Finding]:
         checks.public_url,
         checks.manifests,
         checks.front_end,
+        checks.mail_server,
         checks.development_origin,
     ):
         findings.extend(check(settings))

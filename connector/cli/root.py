@@ -14,9 +14,11 @@ from connector.cli.expression import expression
 from connector.cli.grammar import Root
 from connector.cli.keys import keys
 from connector.cli.manifest import manifest
+from connector.cli.notices import notices
 from connector.cli.operators import operators
 from connector.cli.projects import projects
 from connector.cli.request import request
+from connector.cli.secrets import secrets
 from connector.cli.serving import sandbox, serve
 from connector.cli.settings import settings
 from connector.cli.signing_keys import signing_keys
@@ -42,10 +44,12 @@ for command in (
     expression,
     keys,
     manifest,
+    notices,
     operators,
     projects,
     request,
     sandbox,
+    secrets,
     serve,
     settings,
     signing_keys,

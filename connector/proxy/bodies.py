@@ -123,6 +123,29 @@ def with_account_fields(body: Body, action: Action, account: dict[str, str]) -> 
     return Body(held, len(held), _document=missing | document)
 
 
+def with_idempotency_key(body: Body, action: Action, key: str) -> Body:
+    """Put a key into a JSON body where the action has its place and none is there.
+
+    A place within a list, such as ``/events/*/idempotency_key``, gets a key for each item.
+    """
+    document = body.document()
+    if action.idempotency_key is None or not isinstance(document, dict):
+        return body
+    first, *rest = action.idempotency_key[1:].split("/")
+    if not rest:
+        changed = {first: key, **document}
+    elif isinstance(document.get(first), list):
+        items = [
+            {rest[-1]: f"{key}-{place}", **item} if isinstance(item, dict) else item
+            for place, item in enumerate(document[first])
+        ]
+        changed = {**document, first: items}
+    else:
+        return body
+    held = json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode()
+    return Body(held, len(held), _document=changed)
+
+
 def choose_action(actions: tuple[Action, ...], body: Body) -> Action | None:
     """Return the action that the body fits, of those that share a method and path."""
     for action in actions:

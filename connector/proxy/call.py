@@ -32,6 +32,10 @@ class ProxyRequest:
     selector: str | None
     #: How long it may take until the answer begins.
     seconds: float
+    #: Marks repeats as the same request, where the action has a place for it.
+    idempotency_key: str | None = None
+    #: Who asks tries again and waits by themselves.
+    once: bool = False
 
 
 @dataclass(slots=True)

@@ -86,6 +86,8 @@ class Proxy:
         action = bodies.choose_action(target.actions, body)
         if action is not None and action.account_fields:
             body = bodies.with_account_fields(body, action, dict(connection.account))
+        if action is not None and request.idempotency_key is not None:
+            body = bodies.with_idempotency_key(body, action, request.idempotency_key)
         entry.call = Call(
             request=request,
             claims=claims,
@@ -101,15 +103,18 @@ class Proxy:
         return entry.call
 
     def _connection(self, claims: UserClaims, request: ProxyRequest) -> Found:
+        whose, key_id = (
+            (claims.project_id, claims.user_id, request.connector),
+            claims.signing_key_id,
+        )
         with self._database.reading() as tx:
-            found = usable_store.for_request(
-                tx, claims.project_id, claims.user_id, request.connector, claims.signing_key_id
-            )
-            # No row: nothing is connected, or the key that signed the token was revoked since.
-            if not found and not key_store.signing_key_active(
-                tx, claims.project_id, claims.signing_key_id
-            ):
-                raise TokenInvalid
+            if key_id is None:
+                found = usable_store.for_server(tx, *whose)
+            else:
+                found = usable_store.for_request(tx, *whose, key_id)
+                # No row: nothing is connected, or the key that signed the token was revoked since.
+                if not found and not key_store.signing_key_active(tx, claims.project_id, key_id):
+                    raise TokenInvalid
         if request.selector:
             return selected(found, request.selector)
         return first_usable(found)

@@ -76,7 +76,7 @@ class Sender:
     def _take(self, call: Call, allowances: list[Allowance]) -> None:
         for allowance in allowances:
             while wait := self.limiter.take(allowance):
-                if wait >= call.left():
+                if call.request.once or wait >= call.left():
                     raise RateLimited(
                         f"The limit {allowance.name} ({allowance.amount} in "
                         f"{allowance.per_seconds:g} s) is used up for now.",
@@ -146,6 +146,7 @@ class Sender:
         if isinstance(outcome, UpstreamResponse) and outcome.status < 400:
             return None
         rules = call.manifest.retry
+        most = 1 if call.request.once else rules.attempts
         repeat = retrying.Repeat(call.request.method, call.body.replayable, _harmless(call))
         if isinstance(outcome, UpstreamError):
             again, retry_after = retrying.after_error(outcome, repeat), None
@@ -157,7 +158,7 @@ class Sender:
                     self.limiter.block(allowance, retry_after)
             again = retrying.after_status(outcome.status, retry_after, repeat, rules)
         wait = retrying.wait_seconds(attempt, retry_after, rules)
-        return wait if again and attempt < rules.attempts and wait < call.left() else None
+        return wait if again and attempt < most and wait < call.left() else None
 
 
 def _settled(outcome: UpstreamResponse | UpstreamError) -> UpstreamResponse:

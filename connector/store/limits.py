@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.database import Transaction
-from connector.store.prepared import Prepared
+from workflow.prepared import Prepared
 from connector.tables import rate_windows
 
 _READ = Prepared(

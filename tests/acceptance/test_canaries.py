@@ -48,6 +48,8 @@ WRONG_PASSWORD = "canary-password-typed-wrong"
 #: Written into the database by the tests themselves, where a crash will come upon it.
 PLANTED = "lk-canary-key-of-frank"
 WRONG_KEY = "lk-canary-key-typed-wrong"
+SECRET = "canary-secret-of-the-project"
+MAIL_PASSWORD = "canary-password-of-the-mail-server"
 IN_QUERY = "canary-of-the-caller-in-a-query"
 IN_HEADER = "canary-of-the-caller-in-a-header"
 IN_COOKIE = "canary-of-the-caller-in-a-cookie"
@@ -94,6 +96,7 @@ def house(
         "HEAPLINE_WORKERS": "1",
         # Nothing listens there: what asks for the sandbox fails.
         "HEAPLINE_DEVELOPMENT_ORIGIN": "http://127.0.0.1:9",
+        "HEAPLINE_SMTP_URL": f"smtp://canary:{MAIL_PASSWORD}@127.0.0.1:9",
     }
     runtime = build(load(environ))
     with ServerProcess(environ) as server:
@@ -109,6 +112,7 @@ def house(
         provider.redirect_uris = {f"{server.url}/connect/ledgerly/callback"}
         _operate(made)
         _set_up(made)
+        _give_secrets(made)
         _connect(made)
         _connect_in_vain(made)
         _use(made)
@@ -173,6 +177,29 @@ def _set_up(house: House) -> None:
     house.keep(requests.get(f"{api}/users", headers=wrong, timeout=30))
     unknown = {**body, "client_secret": CLIENT_SECRET, "nonsense": 1}
     house.keep(requests.put(path, json=unknown, headers=headers, timeout=30))
+
+
+def _give_secrets(house: House) -> None:
+    """Set a secret and where notices go, and have the receivers fail."""
+    _, key = house.runtime.access.new_api_key(house.host.project.id, "s", tuple(SCOPES))
+    house.secrets |= {"second API key": key, "secret": SECRET, "mail password": MAIL_PASSWORD}
+    headers, api = {"Authorization": f"Bearer {key}"}, f"{house.server.url}/api/v1"
+    for name, body in (
+        ("crm_token", {"value": SECRET}),
+        ("Crm_Token", {"value": SECRET}),
+        ("crm_token", {"value": [SECRET]}),
+        ("crm_token", {"value": SECRET, SECRET: 1}),
+    ):
+        path = f"{api}/secrets/{name}"
+        house.keep(requests.put(path, json=body, headers=headers, timeout=30))
+    house.answers.pop()  # it names the field that it does not know
+    house.keep(requests.get(f"{api}/secrets", headers=headers, timeout=30))
+    wanted = {"webhook_url": "https://127.0.0.1:9/x", "emails": ["canary@example.com"]}
+    saved = requests.put(f"{api}/notices", json=wanted, headers=headers, timeout=30)
+    house.secrets["webhook secret"] = saved.json()["webhook_secret"]
+    tested = house.keep(requests.post(f"{api}/notices/test", headers=headers, timeout=30))
+    assert [bool(one["problem"]) for one in tested.json()["items"]] == [True, True]
+    assert house.runtime.secrets.open_all(house.host.project.id) == {"crm_token": SECRET}
 
 
 def _connect(house: House) -> None:
@@ -443,6 +470,7 @@ HARMLESS = {
     "MasterKey.secret",  # prints its id alone
     "DataKey.secret",  # prints its id alone
     "Runtime.credentials",  # the one who keeps them
+    "Runtime.secrets",  # the one who keeps them
     "Sender.credentials",
     "Head.headers",  # of answers, not of requests
     "ProxyResponse.headers",

@@ -33,6 +33,12 @@ OPERATIONS = [
     ("GET", "/signing-keys", "settings:read"),
     ("POST", "/signing-keys", "settings:write"),
     ("DELETE", "/signing-keys/k1", "settings:write"),
+    ("GET", "/secrets", "secrets:read"),
+    ("PUT", "/secrets/s1", "secrets:write"),
+    ("DELETE", "/secrets/s1", "secrets:write"),
+    ("GET", "/notices", "settings:read"),
+    ("PUT", "/notices", "settings:write"),
+    ("POST", "/notices/test", "settings:write"),
 ]
 #: Paths with an id that may be a project's own, foreign or unknown.
 NAMED = [
@@ -41,6 +47,7 @@ NAMED = [
     ("GET", "/connections/{connection}"),
     ("DELETE", "/connections/{connection}"),
     ("DELETE", "/signing-keys/{signing_key}"),
+    ("DELETE", "/secrets/{secret}"),
 ]
 
 
@@ -102,14 +109,21 @@ def test_a_foreign_id_is_answered_like_an_unknown_one(
     client: FlaskClient, host: Host, other_host: Host, method: str, path: str
 ) -> None:
     connection = other_host.connect("charlie")
+    other_host.runtime.secrets.set(other_host.project.id, "theirs", "a secret of charlie's")
     foreign = path.format(
-        user="charlie", connection=connection.id, signing_key=other_host.signing_key_id
+        user="charlie",
+        connection=connection.id,
+        signing_key=other_host.signing_key_id,
+        secret="theirs",
     )
-    unknown = path.format(user="nobody", connection="no-such", signing_key="no-such")
+    unknown = path.format(
+        user="nobody", connection="no-such", signing_key="no-such", secret="no_such"
+    )
     holder = KeyHolder(client, host)
     answers = holder.call(method, foreign), holder.call(method, unknown)
     assert [problem(answer) for answer in answers] == [(404, "not_found")] * 2
     assert without_request_id(answers[0]) == without_request_id(answers[1])
+    assert [one.name for one in other_host.runtime.secrets.names(other_host.project.id)]
     still_there = KeyHolder(client, other_host).get(f"/connections/{connection.id}")
     assert still_there.json["status"] == "connected"
 

@@ -34,11 +34,13 @@ LAYERS: list[set[str]] = [
         "secret",
         "manifest_schema",
         "wire",
+        "smtp",
+        "notice_queue",
     },
     {"config", "database", "bindings", "channels", "client"},
     {"store", "outbound"},
-    {"ratelimit", "requestlog", "sealing", "auth"},
-    {"access", "apps"},
+    {"ratelimit", "requestlog", "sealing", "auth", "notice_sending"},
+    {"access", "apps", "secrets", "notices"},
     {"credentials"},
     {"connections", "proxy"},
     {"accounts", "connect_sessions"},
@@ -83,6 +85,7 @@ FENCES: dict[str, set[str]] = {
     "rich": {"cli"},
     "sqlite3": {"sandbox", "database", "cli"},
     "subprocess": {"demo"},
+    "smtplib": {"smtp"},
 }
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
+import select
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +27,7 @@ from connector.config import load
 from connector.runtime import build, builtin_manifest
 
 from ..conftest import SandboxClient
+from ..mail_server import MailServer
 from ..people import ACME
 from ..readme import README
 
@@ -296,6 +301,101 @@ def test_an_api_key_is_shown_once_and_revoked(run: Run, project_id: str) -> None
 @pytest.mark.parametrize("scopes", [[], ["--scope", "everything"]])
 def test_an_api_key_needs_scopes_that_exist(run: Run, project_id: str, scopes: list[str]) -> None:
     assert "requests:read" in run("api-keys", "new", "--name", "x", *scopes, status=1).stderr
+
+
+def test_a_secret_is_read_from_standard_input_and_never_shown(run: Run, project_id: str) -> None:
+    shown = run("secrets", "set", "crm_token", stdin="line one\nline two of it\n\n")
+    assert "<<secrets.crm_token>>" in shown.stdout
+    listed = run("secrets", "list", "--json").stdout
+    assert "line" not in shown.output + listed
+    assert [one["name"] for one in json.loads(listed)] == ["crm_token"]
+    run("secrets", "delete", "crm_token")
+    result = run("secrets", "delete", "crm_token", status=1)
+    assert "Acme Notes has no secret 'crm_token'" in result.stderr
+    assert "heapline secrets set NAME" in run("secrets", "list").stdout
+
+
+def test_a_secret_s_value_is_what_was_read_without_the_last_line_breaks(
+    run: Run, project_id: str, tmp_path: Path
+) -> None:
+    run("secrets", "set", "pem", stdin="\n one\ntwo \r\n\n")
+    runtime = build(load({"HEAPLINE_DATA_DIR": str(tmp_path / "data")}))
+    opened = runtime.secrets.open_all(project_id)
+    runtime.close()
+    assert opened == {"pem": "\n one\ntwo "}
+
+
+def test_a_secret_is_asked_for_twice_on_a_terminal(
+    run: Run, project_id: str, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "connector.cli", "secrets", "set", "typed"]
+    environ = {**os.environ, "HEAPLINE_DATA_DIR": str(tmp_path / "data")}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = _until(ours, b"Value: ")
+        os.write(ours, b"typed by hand\n")
+        seen += _until(ours, b"Repeat for confirmation: ")
+        os.write(ours, b"typed by hand\n")
+        seen += _until(ours, b"<<secrets.typed>>")
+        assert process.wait(30) == 0
+    os.close(ours)
+    assert b"by hand" not in seen
+    assert [one["name"] for one in json.loads(run("secrets", "list", "--json").stdout)] == ["typed"]
+
+
+def _until(terminal: int, words: bytes) -> bytes:
+    """Read from a terminal up to some words."""
+    seen, deadline = b"", time.monotonic() + 30
+    while words not in seen:
+        readable, _, _ = select.select([terminal], [], [], deadline - time.monotonic())
+        assert readable, seen
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("Token", "x", "begins with a small letter"), ("token", "", "1 to 8192 characters")],
+)
+def test_a_secret_needs_a_name_and_a_value(
+    run: Run, project_id: str, name: str, value: str, words: str
+) -> None:
+    assert words in run("secrets", "set", name, status=1, stdin=value).stderr
+
+
+def test_notices_are_set_part_by_part_and_the_secret_is_printed_once(
+    run: Run, project_id: str
+) -> None:
+    run("notices", "set", "--email", "a@acme.example", "--email", "b@acme.example")
+    made = run("notices", "set", "--webhook", "https://ops.acme.example/x").stdout.strip()
+    assert made.startswith("hln_")
+    url = "https://ops.acme.example/y"
+    assert run("notices", "set", "--webhook", url, "--no-email").stdout == ""
+    shown = json.loads(run("notices", "show", "--json").stdout)
+    assert shown == {"webhook": url, "emails": []}
+    assert run("notices", "set", "--new-secret").stdout.strip() not in {"", made}
+    both = run("notices", "set", "--webhook", url, "--no-webhook", status=1)
+    assert "not both" in both.stderr
+    run("notices", "set", "--no-webhook")
+    assert "heapline notices set" in run("notices", "test").stdout
+
+
+def test_a_test_notice_that_somebody_does_not_get_ends_with_status_1(
+    run: Run, project_id: str
+) -> None:
+    server = MailServer(refused={"b@acme.example"})
+    mails = {"HEAPLINE_SMTP_URL": f"smtp://{server.place}"}
+    hint = run("notices", "set", "--email", "a@acme.example").stderr
+    assert "set HEAPLINE_SMTP_URL" in hint
+    assert "a@acme.example" in run("notices", "test", **mails).stdout
+    run("notices", "set", "--email", "a@acme.example", "--email", "b@acme.example", **mails)
+    rows = json.loads(run("notices", "test", "--json", status=1, **mails).stdout)
+    server.close()
+    assert [one["problem"] is None for one in rows] == [True, False]
+    assert [mail.recipients for mail in server.mails] == [["a@acme.example"]] * 2
 
 
 @pytest.fixture

@@ -43,6 +43,8 @@ def test_nothing_set_means_the_defaults() -> None:
         ("HEAPLINE_MAX_RESPONSE_BYTES", "2", "max_response_bytes", 2),
         ("HEAPLINE_PROXY_TIMEOUT", "300", "proxy_timeout", 300),
         ("HEAPLINE_REQUEST_LOG_DAYS", "0", "request_log_days", 0),
+        ("HEAPLINE_SMTP_URL", "smtp://u:p@mail.example", "smtp_url", "smtp://u:p@mail.example"),
+        ("HEAPLINE_SMTP_FROM", "Ops <ops@acme.example>", "smtp_from", "Ops <ops@acme.example>"),
         ("HEAPLINE_LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ],
 )  # fmt: skip
@@ -75,6 +77,8 @@ def test_the_table_above_tries_every_setting() -> None:
         ("HEAPLINE_PUBLIC_URL", "http://[::1", "is not an address"),
         ("HEAPLINE_PUBLIC_URL", "https://x.example; script-src *", "cannot be used"),
         ("HEAPLINE_DEVELOPMENT_ORIGIN", "localhost:8701", "must start with https:// or http://"),
+        ("HEAPLINE_SMTP_URL", "mail.example:587", "must start with smtp:// or smtps://"),
+        ("HEAPLINE_SMTP_FROM", "Ops", "must be an e-mail address, or Name <address>."),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_what_is_expected(name: str, text: str, problem: str) -> None:
@@ -94,7 +98,11 @@ def test_all_faults_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("name", setting_names())
 def test_each_setting_may_come_from_a_file(name: str, tmp_path: Path) -> None:
-    text = {"HEAPLINE_LOG_LEVEL": "DEBUG"}.get(name, "7")
+    text = {
+        "HEAPLINE_LOG_LEVEL": "DEBUG",
+        "HEAPLINE_SMTP_URL": "smtp://mail.example",
+        "HEAPLINE_SMTP_FROM": "ops@acme.example",
+    }.get(name, "7")
     if name in {"HEAPLINE_PUBLIC_URL", "HEAPLINE_DEVELOPMENT_ORIGIN"}:
         text = "https://x.example"
     file = tmp_path / "value"
@@ -178,6 +186,25 @@ def test_the_database_address_gets_its_driver(given: str, used: str) -> None:
     assert load({"DATABASE_URL": given}).storage_url() == used
 
 
+@pytest.mark.parametrize(
+    ("environ", "sender"),
+    [
+        ({}, "heapline@127.0.0.1"),
+        ({"HEAPLINE_PUBLIC_URL": "https://connect.acme.example"}, "heapline@connect.acme.example"),
+        ({"HEAPLINE_PUBLIC_URL": "http://[::1]:8700"}, "heapline@localhost"),
+        ({"HEAPLINE_SMTP_FROM": "ops@acme.example"}, "ops@acme.example"),
+    ],
+)
+def test_e_mails_come_from_the_public_url_s_host_unless_told_otherwise(
+    environ: dict[str, str], sender: str
+) -> None:
+    assert load(environ).sender() == sender
+
+
 def test_secret_settings_do_not_show_when_settings_are_printed() -> None:
-    environ = {"HEAPLINE_MASTER_KEYS": "k1:canary", "DATABASE_URL": "postgresql://u:canary@h/n"}
+    environ = {
+        "HEAPLINE_MASTER_KEYS": "k1:canary",
+        "DATABASE_URL": "postgresql://u:canary@h/n",
+        "HEAPLINE_SMTP_URL": "smtp://u:canary@h",
+    }
     assert "canary" not in repr(load(environ))

@@ -21,6 +21,7 @@ from connector.store import projects as project_store
 from connector.vault import format_master_key, new_master_key
 
 from ..conftest import SandboxClient
+from ..mail_server import MailServer
 
 Diagnose = Callable[..., list[dict[str, str]]]
 NOWHERE = "http://127.0.0.1:9"
@@ -202,6 +203,33 @@ def test_a_clock_behind_what_was_written_is_bad(diagnose: Diagnose, runtime: Run
     finding = of(diagnose(), "Clock")
     assert finding["mark"] == "bad"
     assert "behind" in finding["words"]
+
+
+def test_a_mail_server_that_lets_us_in_is_good_and_gets_no_mail(diagnose: Diagnose) -> None:
+    server = MailServer()
+    (finding,) = [
+        one
+        for one in diagnose(
+            HEAPLINE_SMTP_URL=f"smtp://{server.place}", HEAPLINE_SMTP_FROM="ops@acme.example"
+        )
+        if one["subject"] == "E-mail"
+    ]
+    server.close()
+    assert (finding["mark"], "ops@acme.example" in finding["words"]) == ("good", True)
+    assert server.mails == []
+
+
+def test_a_mail_server_that_refuses_us_is_bad(diagnose: Diagnose) -> None:
+    server = MailServer()
+    finding = of(diagnose(HEAPLINE_SMTP_URL=f"smtp://me:wrong-password@{server.place}"), "E-mail")
+    server.close()
+    assert (finding["mark"], "HEAPLINE_SMTP_URL" in finding["remedy"]) == ("bad", True)
+    assert "wrong-password" not in finding["words"]
+
+
+def test_a_mail_server_that_is_not_there_is_bad(diagnose: Diagnose) -> None:
+    finding = of(diagnose(HEAPLINE_SMTP_URL="smtp://127.0.0.1:9"), "E-mail")
+    assert (finding["mark"], "cannot be reached" in finding["words"]) == ("bad", True)
 
 
 def test_a_manifest_with_faults_is_bad(diagnose: Diagnose, tmp_path: Path) -> None:

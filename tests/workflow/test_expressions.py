@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from workflow.errors import ExpressionFailed, ExpressionInvalid, ValueMissing, WorkflowError
 from workflow.expressions import escape, parse, resolve
-from workflow.values import LARGEST
 
 DATA: dict[str, Any] = {
     "trigger": {
@@ -274,130 +272,6 @@ def test_an_operation_that_does_not_fit_fails_in_words(text: str) -> None:
     with pytest.raises(ExpressionFailed) as caught:
         parse(text).resolve(DATA)
     assert text in caught.value.message
-
-
-ESCAPES = [
-    "().__class__.__bases__[0].__subclasses__()",
-    "''.__class__.mro()[1].__subclasses__()",
-    "trigger.__class__",
-    "trigger['__class__']",
-    "trigger | attr('__class__')",
-    "trigger.body.email.format",
-    "'{0.__class__}'.format(trigger)",
-    "'%s' % trigger",
-    "'{0.__class__}' | format(trigger)",
-    "self.__init__.__globals__",
-    "cycler.__init__.__globals__.os.popen('id').read()",
-    "lipsum.__globals__['os'].popen('id').read()",
-    "joiner.__init__.__globals__",
-    "namespace(a=1)",
-    "range(10**9)",
-    "dict(a=1)",
-    "request.application.__globals__",
-    "config.items()",
-    "get_flashed_messages.__globals__",
-    "url_for.__globals__",
-    "this.constructor.constructor('return process')()",
-    "trigger.constructor",
-    "process.mainModule.require('child_process').execSync('id')",
-    "$json.constructor.constructor('return 1')()",
-    "(function(){return 1})()",
-    "`${process}`",
-    "__import__('os').system('id')",
-    "eval('1')",
-    "open('/etc/passwd').read()",
-    "exec",
-    "trigger.body.tags.append(1)",
-    "trigger.body.update({'a': 1})",
-    "[].pop()",
-    "{}.clear()",
-    "trigger.items()",
-    "loop.cycle('a')",
-    "caller()",
-    "super()",
-    "varargs",
-    "kwargs",
-    "trigger | map(attribute='__class__')",
-    "[trigger] | map('__class__')",
-    "trigger | selectattr('__class__')",
-    "trigger | xmlattr",
-    "trigger | pprint",
-    "trigger | tojson",
-    "'a' | center(999999999)",
-    "'a' | indent(999999999)",
-    "lambda: 1",
-    "a := 1",
-    "await a",
-    "x for x in trigger",
-    "[x for x in trigger]",
-    "trigger.body.email.__len__()",
-    "1 .__class__",
-    "1.0.__class__",
-    "true.__class__",
-    "null.__class__",
-    "not_a_root",
-    "9 ** 9 ** 9",
-    "1 << 1000",
-    "'a' * 10 ** 9",
-    "[0] * 10 ** 9",
-    "0x10 ** 9",
-    "\\x41",
-    "%7B%7B1%7D%7D",
-    "{% import os %}",
-    "{{ 1 }}",
-    "# comment",
-    "{# x #}",
-    "a; b",
-    "a\0b",
-    "😀",
-    "trigger.body.email.encode('utf-8')",
-    "trigger.body.email | string | upper | attr('x')",
-    "(trigger).__dict__",
-    "trigger.body['__proto__']",
-    "trigger.body.__proto__",
-    "trigger.body.prototype",
-]
-
-
-@pytest.mark.parametrize("source", ESCAPES)
-def test_nothing_typed_reaches_anything_but_the_data(source: str) -> None:
-    with pytest.raises(WorkflowError):
-        parse(f"<<{source}>>").resolve(DATA)
-
-
-LARGE = {"big": "x" * 4_000_000, "list": [0] * 1_000_000, "deep": [[[[1]]]]}
-BOMBS = [
-    "big ~ big",
-    "big + big",
-    "[big, big]",
-    "{'a': big, 'b': big}",
-    "big | replace('x', 'yyyyyyyy')",
-    "big | split('x') | join('xxxxxxxx')",
-    "list | join('yyyyyyyyy')",
-    "big | url | url",
-    "(big | replace('x', '%')) | url",
-    "big | base64",
-    "list | json | json | json | json | json",
-    "[list, list, list, list, list, list]",
-    " ~ ".join(["big"] * 40),
-    "[" + ", ".join(["big | sha256"] * 100) + "]",
-    "[" + ", ".join(["list | sort"] * 100) + "]",
-    "[" * 90 + "deep" + "]" * 90 + " | json",
-]
-
-
-@pytest.mark.parametrize("source", BOMBS, ids=[source[:40] for source in BOMBS])
-def test_what_would_grow_or_last_is_stopped(source: str) -> None:
-    began = time.monotonic()
-    with contextlib.suppress(WorkflowError):
-        assert len(json.dumps(parse(f"<<{source}>>").resolve(LARGE))) < 2 * LARGEST
-    assert time.monotonic() - began < 10
-
-
-@pytest.mark.parametrize("source", [BOMBS[0], BOMBS[2], BOMBS[4], *BOMBS[-3:-1]])
-def test_what_is_stopped_says_why(source: str) -> None:
-    with pytest.raises(ExpressionFailed, match=r"larger than|longer than|too much data"):
-        parse(f"<<{source}>>").resolve(LARGE)
 
 
 def test_references_are_known_without_data() -> None:

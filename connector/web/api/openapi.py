@@ -19,7 +19,9 @@ from connector.web.api import (
     connecting,
     connections,
     connectors,
+    notices,
     request_log,
+    secrets,
     signing_keys,
     users,
 )
@@ -34,6 +36,8 @@ _RESOURCES = (
     request_log.resource,
     app_credentials.resource,
     signing_keys.resource,
+    secrets.resource,
+    notices.resource,
 )
 _DESCRIPTION = """\
 For servers of the host product. Send an API key as `Authorization: Bearer hlk_…`; it belongs to one

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Select
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import UpdateBase
 
-from connector.database import Transaction
+from workflow.database import Transaction
 
 Reader = Callable[[Any], Any]
 
@@ -24,6 +24,8 @@ class _Plan:
     #: The order of values where the driver takes them by position.
     order: list[str] | None
     names: list[str]
+    #: Values that stand in the statement itself.
+    constants: dict[str, Any]
     #: What turns a value of the driver into ours, column by column; known after the first time.
     readers: list[Reader | None] = field(default_factory=list)
 
@@ -31,14 +33,16 @@ class _Plan:
 class Prepared:
     """A statement whose parameters need no conversion: text and numbers."""
 
-    def __init__(self, statement: Select[Any] | Insert) -> None:
+    def __init__(self, statement: Select[Any] | UpdateBase) -> None:
         self._statement = statement
-        self._columns = list(getattr(statement, "selected_columns", ()))
+        self._columns = list(statement.exported_columns)
         self._plans: dict[str, _Plan] = {}
 
     def run(self, tx: Transaction, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Execute it within a transaction and return its rows."""
         plan = self._plans.get(tx.dialect.name) or self._plan(tx)
+        if plan.constants:
+            values = plan.constants | dict(values)
         cursor = tx.connection.cursor()
         try:
             cursor.execute(
@@ -55,8 +59,11 @@ class Prepared:
 
     def _plan(self, tx: Transaction) -> _Plan:
         compiled = self._statement.compile(dialect=tx.dialect)
-        names = [column.key for column in self._columns]
-        plan = _Plan(str(compiled), compiled.positiontup, names)
+        names = [str(column.key) for column in self._columns]
+        constants = {
+            name: bind.value for name, bind in compiled.binds.items() if not bind.required
+        }
+        plan = _Plan(str(compiled), compiled.positiontup, names, constants)
         self._plans[tx.dialect.name] = plan
         return plan
 

@@ -1,0 +1,124 @@
+"""Accept runs: what starts them is stored with them in one transaction, or nothing is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema
+
+from workflow.database import Transaction
+from workflow.definition import Definition
+from workflow.errors import TriggerRefused, WorkflowError
+from workflow.expressions import resolve
+from workflow.models import Reason, Run, RunState, new_id
+from workflow.outside import Person
+from workflow.store import runs as run_store
+from workflow.values import as_text
+
+LARGEST_TRIGGER = 1_000_000
+DEEPEST_CHILD = 10
+
+
+def new_run(
+    definition: Definition,
+    *,
+    project_id: str,
+    workflow_id: str,
+    user: str,
+    person: Person,
+    settings: Mapping[str, Any],
+    trigger: Any,
+    clock: Callable[[], float] = time.time,
+    **more: Any,
+) -> Run:
+    """Return a run that is ready to be accepted.
+
+    Raises
+    ------
+    TriggerRefused
+        If the trigger's data do not fit its schema, are too large, or the key of the order has no
+        value.
+
+    """
+    _check(definition, trigger)
+    now = clock()
+    order_key = _order_key(definition, workflow_id, user, trigger)
+    return Run(
+        id=new_id(now),
+        project_id=project_id,
+        workflow_id=workflow_id,
+        version=definition.hash,
+        user=user,
+        connection_id=person.connection_id,
+        trigger_type=definition.trigger["type"],
+        trigger=trigger,
+        context={
+            "user": person.user,
+            "connection": person.connection,
+            "settings": {**definition.setting_defaults(), **settings},
+        },
+        order_key=order_key,
+        created_at=now,
+        **more,
+    )
+
+
+def accept(tx: Transaction, run: Run) -> str:
+    """Store a run and return its id, or that of the run that its key was accepted for before."""
+    if run.order_key is not None and not run_store.is_first_of_order(
+        tx, run.project_id, run.order_key
+    ):
+        run = _behind(run)
+    if run_store.accept(tx, run):
+        return run.id
+    known = run_store.of_dedupe_key(tx, run.workflow_id, run.dedupe_key or "")
+    if known is None:  # pragma: no cover - an id of ours that was there already
+        raise WorkflowError("The run could not be stored.")
+    return known
+
+
+def dedupe_key(text: str) -> str:
+    """Return a deduplication key of any text, short enough to be kept."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _behind(run: Run) -> Run:
+    values = {name: getattr(run, name) for name in run.__slots__}
+    return Run(
+        **values
+        | {"ready": False, "state": RunState.QUEUED, "claim": 0, "worker_id": None}
+        | {"started_at": None, "reason": Reason.ORDER}
+    )
+
+
+def _check(definition: Definition, trigger: Any) -> None:
+    size = len(json.dumps(trigger, ensure_ascii=False))
+    if size > LARGEST_TRIGGER:
+        raise TriggerRefused(
+            f"What starts a run may have {LARGEST_TRIGGER:,} characters, not {size:,}."
+        )
+    schema = definition.trigger.get("schema")
+    if schema is None:
+        return
+    data = trigger.get("body") if definition.trigger["type"] == "request" else trigger
+    error = next(jsonschema.Draft202012Validator(schema).iter_errors(data), None)
+    if error is not None:
+        pointer = "".join(f"/{part}" for part in error.absolute_path)
+        raise TriggerRefused(
+            f"At {pointer or '/'}: {error.message}", pointer=pointer, workflow=definition.name
+        )
+
+
+def _order_key(definition: Definition, workflow_id: str, user: str, trigger: Any) -> str | None:
+    expression = definition.limits.get("in_order_of")
+    if expression is None:
+        return None
+    try:
+        value = resolve(expression, {"trigger": trigger, "user": {"id": user}})
+    except WorkflowError as error:
+        raise TriggerRefused(f"limits.in_order_of: {error.message}") from error
+    return dedupe_key(f"{workflow_id}\0{as_text(value)}")

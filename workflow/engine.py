@@ -1,0 +1,109 @@
+"""The engine: everything that runs workflows, put together once a process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from workflow.catalogue import Catalogue
+from workflow.control import Control
+from workflow.database import Database
+from workflow.dispatch import Limits
+from workflow.execution import Executor
+from workflow.models import Run
+from workflow.outside import Outside
+from workflow.starting import Starter
+from workflow.store import runs as run_store
+from workflow.worker import Worker
+
+log = structlog.get_logger(__name__)
+_PRUNE_EVERY_SECONDS = 600.0
+_PRUNE_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much the engine does."""
+
+    #: Runs at once in this process; with 0 it takes none.
+    slots: int = 16
+    limits: Limits = field(default_factory=Limits)
+    #: Ended runs are kept so long.
+    keep_days: float = 30.0
+
+
+class Engine:
+    """The way in: ``catalogue``, ``starter`` and ``control`` are its use cases."""
+
+    def __init__(
+        self,
+        database: Database,
+        outside: Outside,
+        options: Options,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._options = options
+        self._clock = clock
+        self._pruned_at = 0.0
+        self.catalogue = Catalogue(database, clock)
+        self.starter = Starter(database, outside, self._wake, clock)
+        self.control = Control(database, self._wake, clock)
+        self.executor = Executor(database, outside, self, clock)
+        self.worker: Worker | None = None
+
+    def start(self) -> None:
+        """Begin to run runs in this process."""
+        if self._options.slots == 0:
+            return
+        self.worker = Worker(
+            self._database,
+            self.executor,
+            slots=self._options.slots,
+            limits=self._options.limits,
+            chores=self._chores,
+            clock=self._clock,
+        )
+        self.worker.start()
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Stop running runs; those that do not come to an end in time go on elsewhere."""
+        if self.worker is not None:
+            self.worker.stop(seconds)
+            self.worker = None
+
+    def start_child(self, parent: Run, key: str, workflow: str, trigger: Any) -> str:
+        """Start a workflow for a run."""
+        return self.starter.child(parent, key, workflow, trigger)
+
+    def child(self, parent: Run, run_id: str) -> Run | None:
+        """Return a run that was started for a run."""
+        with self._database.reading() as tx:
+            return run_store.find(tx, parent.project_id, run_id)
+
+    def prune(self) -> int:
+        """Delete runs that ended long ago, a batch a transaction; return how many."""
+        before, deleted = self._clock() - self._options.keep_days * 86_400, 0
+        while True:
+            with self._database.transaction(durable=False) as tx:
+                old = run_store.outdated(tx, before, _PRUNE_BATCH)
+                run_store.forget(tx, old)
+            deleted += len(old)
+            if len(old) < _PRUNE_BATCH:
+                return deleted
+
+    def _wake(self) -> None:
+        if self.worker is not None:
+            self.worker.wake()
+
+    def _chores(self) -> None:
+        self.starter.due()
+        if self._clock() - self._pruned_at > _PRUNE_EVERY_SECONDS:
+            self._pruned_at = self._clock()
+            deleted = self.prune()
+            if deleted:
+                log.info("runs_pruned", runs=deleted)

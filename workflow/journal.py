@@ -1,0 +1,202 @@
+"""The record of one run: what its steps gave, written before and after each effect.
+
+Every write is made under the run's claim. Who lost it, because the worker was taken for dead, can
+write nothing more, so nothing is recorded twice.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from workflow.database import Database, Transaction
+from workflow.errors import ClaimLost
+from workflow.models import Attempt, AttemptState, Run, RunState
+from workflow.store import attempts as store
+from workflow.store import runs as run_store
+
+#: Steps without an effect of their own are written with the next that has one, or so many at once.
+_MOST_NOTES = 200
+
+
+class Cancelled(Exception):
+    """Somebody asked to cancel the run."""
+
+
+class Journal:
+    """Attempts of a run that is held. Safe among the threads of a loop."""
+
+    def __init__(
+        self, database: Database, run: Run, *, resumed: bool, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.run = run
+        self.size = run.size
+        self._database = database
+        self._clock = clock
+        self._notes: list[Attempt] = []
+        self._lock = threading.Lock()
+        self._history: dict[str, list[Attempt]] = {}
+        if resumed:
+            with database.reading() as tx:
+                self._history = store.history(tx, run.id)
+
+    def history(self, path: str) -> list[Attempt]:
+        """Return the attempts at a step, the first one first."""
+        return self._history.get(path, [])
+
+    def put(self, attempt: Attempt, *, durable: bool = False) -> None:
+        """Write an attempt.
+
+        Raises
+        ------
+        ClaimLost
+            If another worker has the run now.
+        Cancelled
+            If the run is to be cancelled.
+
+        """
+        with self._database.transaction(durable=durable) as tx:
+            cancel = self._hold(tx)
+            self._write_notes(tx)
+            store.put(tx, self.run.id, attempt)
+        self._remember(attempt)
+        if cancel:
+            raise Cancelled
+
+    def end(
+        self,
+        attempt: Attempt,
+        state: AttemptState,
+        *,
+        output: Any = None,
+        error: Mapping[str, Any] | None = None,
+        status: int | None = None,
+    ) -> Attempt:
+        """Write how an attempt ended, to stay even if the machine loses power.
+
+        Raises
+        ------
+        ClaimLost
+            If another worker has the run now.
+
+        """
+        now = self._clock()
+        with self._database.transaction() as tx:
+            self._hold(tx)
+            store.end(
+                tx,
+                self.run.id,
+                attempt.path,
+                attempt.number,
+                state,
+                now=now,
+                output=output,
+                error=error,
+                status=status,
+            )
+        ended = replace(
+            attempt,
+            round=self.run.round,
+            state=state,
+            output=output,
+            error=error,
+            status=status,
+            finished_at=now,
+        )
+        self._remember(ended)
+        return ended
+
+    def note(self, path: str, step_type: str, given: Any, output: Any) -> None:
+        """Keep what a step without an effect gave, for people to see; it is computed anew."""
+        history = self.history(path)
+        if history and history[-1].state is AttemptState.SUCCEEDED:
+            return
+        attempt = replace(self._noted(path, step_type), input=given, output=output)
+        with self._lock:
+            self._notes.append(attempt)
+            full = len(self._notes) >= _MOST_NOTES
+        self._remember(attempt)
+        if full:
+            self.flush()
+
+    def note_failure(self, path: str, step_type: str, error: Mapping[str, Any]) -> None:
+        """Keep why a step without an effect failed."""
+        history = self.history(path)
+        if history and history[-1].round == self.run.round:
+            return
+        self.put(replace(self._noted(path, step_type), state=AttemptState.FAILED, error=error))
+
+    def _noted(self, path: str, step_type: str) -> Attempt:
+        now = self._clock()
+        return Attempt(
+            path=path,
+            number=len(self.history(path)) + 1,
+            round=self.run.round,
+            claim=self.run.claim,
+            step_type=step_type,
+            state=AttemptState.SUCCEEDED,
+            started_at=now,
+            finished_at=now,
+        )
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        with self._database.transaction(durable=False) as tx:
+            self._hold(tx)
+            self._write_notes(tx)
+
+    def finish(self, state: RunState, reason: str | None, **told: Any) -> None:
+        """End the run, with what was noted, in one transaction.
+
+        Raises
+        ------
+        ClaimLost
+            If another worker has the run now.
+
+        """
+        with self._database.transaction() as tx:
+            self._write_notes(tx)
+            now = self._clock()
+            if not run_store.finish(
+                tx, self.run, state, now=now, reason=reason, size=self.size, **told
+            ):
+                raise ClaimLost
+            run_store.release_next(tx, self.run)
+            if self.run.parent_id is not None:
+                run_store.wake_parent(tx, self.run.parent_id, now)
+
+    def suspend(self, state: RunState, reason: str | None, **told: Any) -> None:
+        """Let the run wait, or queue it again; raises as :meth:`finish` does."""
+        with self._database.transaction() as tx:
+            self._write_notes(tx)
+            if not run_store.suspend(tx, self.run, state, reason=reason, size=self.size, **told):
+                raise ClaimLost
+
+    def _hold(self, tx: Transaction) -> bool:
+        """Make sure of the claim; say whether the run is to be cancelled."""
+        cancel = run_store.held(tx, self.run.id, self.run.claim)
+        if cancel is None:
+            raise ClaimLost
+        return cancel
+
+    def _write_notes(self, tx: Transaction) -> None:
+        with self._lock:
+            notes, self._notes = self._notes, []
+        try:
+            for note in notes:
+                store.put(tx, self.run.id, note)
+        except BaseException:
+            with self._lock:
+                self._notes = notes + self._notes
+            raise
+
+    def _remember(self, attempt: Attempt) -> None:
+        with self._lock:
+            known = self._history.setdefault(attempt.path, [])
+            if known and known[-1].number == attempt.number:
+                known[-1] = attempt
+            else:
+                known.append(attempt)

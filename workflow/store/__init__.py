@@ -1,0 +1,1 @@
+"""Rows of the engine. Functions take a transaction and never commit."""
