@@ -56,6 +56,11 @@ class Database:
         """Return ``sqlite`` or ``postgresql``."""
         return self.engine.dialect.name
 
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """Return what is raised when it cannot be used just now."""
+        return DatabaseUnusable, Overloaded
+
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Open a transaction that writes: committed at the end, rolled back on an error.

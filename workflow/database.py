@@ -17,6 +17,10 @@ class Database(Protocol):
     def dialect(self) -> str:
         """Return ``sqlite`` or ``postgresql``."""
 
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What is raised when it cannot be used just now: full, read-only, away, too busy."""
+
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
         """Open one that writes: committed at the end, rolled back on an error.
 

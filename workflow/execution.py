@@ -40,6 +40,8 @@ class Executor:
         self._children = children
         self._clock = clock
         self._definition = lru_cache(512)(self._load)
+        #: What ends the work on a run without ending the run.
+        self._not_ours: tuple[type[Exception], ...] = (ClaimLost, *database.failures)
 
     def advance(self, run: Run, *, answered: bool = False) -> Mapping[str, Any] | None:
         """Do a run's steps until it ends or waits; return its response, if it has one.
@@ -101,8 +103,13 @@ class Executor:
             self._fail(journal, reason, detail, interpreter.response, definition)
         except Cancelled:
             journal.finish(RunState.CANCELLED, Reason.CANCELLED, response=interpreter.response)
-        except ClaimLost:
+        except self._not_ours:
             raise
+        except Exception as error:
+            # A fault of ours: the run must not stay as if somebody worked on it.
+            log.exception("run_crashed", run=journal.run.id)
+            detail = {"message": f"The engine failed: {type(error).__name__}."}
+            self._fail(journal, Reason.INTERNAL, detail, interpreter.response, definition)
         else:
             stopped = outcome.stopped is not None
             journal.finish(

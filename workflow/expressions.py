@@ -32,6 +32,8 @@ LONGEST_EXPRESSION = 4_000
 MOST_EXPRESSIONS = 1_000
 #: Longer texts are taken apart anew each time: what is kept must not fill the memory.
 _LONGEST_KEPT = 1_000
+#: The root under which a run's data hold what no message may show.
+_SECRETS = "secrets"
 _OPEN, _CLOSE, _ESCAPED = "<<", ">>", "\\<<"
 _PARTS = re.compile(r"\\<<|<<")
 #: What stands in an expression up to its end: texts in quotes may hold anything.
@@ -75,11 +77,19 @@ class Expression:
         try:
             return present(self._evaluate(data))
         except RecursionError:
-            raise _failed(
-                self.source, ExpressionFailed("The data are nested too deeply.")
-            ) from None
-        except WorkflowError as error:
-            raise _failed(self.source, error) from error
+            error: WorkflowError = ExpressionFailed("The data are nested too deeply.")
+        except WorkflowError as found:
+            error = found
+        raise self._named(error) from None
+
+    def _named(self, error: WorkflowError) -> WorkflowError:
+        """Return an error that names the expression, and shows nothing made from a secret."""
+        message, meta = error.message, dict(error.meta)
+        secret = any(reference.parts[0] == _SECRETS for reference in self.references)
+        if secret and not str(meta.get("path", "")).startswith(f"{_SECRETS}."):
+            message, meta = "It does not fit its values, which are secret.", {}
+        short = _shortened(self.source)
+        return type(error)(f"<<{short}>>: {message}", **{"expression": short, **meta})
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +287,6 @@ def _token(key: str) -> str:
 def escape(text: str) -> str:
     """Return a text that resolves to the given one."""
     return text.replace(_OPEN, _ESCAPED)
-
-
-def _failed(source: str, error: WorkflowError) -> WorkflowError:
-    """Return an error that names its expression."""
-    short = _shortened(source)
-    return type(error)(f"<<{short}>>: {error.message}", **{"expression": short, **error.meta})
 
 
 def _shortened(source: str) -> str:

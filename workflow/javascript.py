@@ -138,15 +138,30 @@ class Request(NamedTuple):
     memory_bytes: int
 
 
+class Engine(NamedTuple):
+    """QuickJS with the prelude loaded, for one function."""
+
+    context: Any
+    #: Takes code, input, and whether to run; returns a function that returns what came of it.
+    start: Any
+
+
 Answer = dict[str, Any]
 
 
 def serve() -> None:
     """Answer requests until the other side hangs up."""
     gc.disable()
-    gc.freeze()
+    engine = _engine()
     while (request := _receive()) is not None:
-        _send(_run_apart(request))
+        _send(_run_apart(request, engine))
+        # A new one for each, made while nobody waits: random numbers begin with the engine.
+        engine = _engine()
+
+
+def _engine() -> Engine:
+    context = _quickjs.Context()
+    return Engine(context, context.eval(" ".join(_PRELUDE.split("\n")))(_LARGEST_DEPTH))
 
 
 def _receive() -> Request | None:
@@ -175,7 +190,7 @@ def _write(target: int, data: bytes) -> None:
         rest = rest[os.write(target, rest) :]
 
 
-def _run_apart(request: Request) -> bytes:
+def _run_apart(request: Request, engine: Engine) -> bytes:
     """Return the answer of a function that runs in a process of its own."""
     source, target = os.pipe()
     child = os.fork()
@@ -183,7 +198,7 @@ def _run_apart(request: Request) -> bytes:
         with contextlib.suppress(BaseException):
             os.close(_SOCKET)
             os.close(source)
-            _write(target, json.dumps(_run(request)).encode())
+            _write(target, json.dumps(_run(request, engine)).encode())
         os._exit(0)
     os.close(target)
     answer = _read(source, LARGEST_ANSWER)
@@ -196,10 +211,10 @@ def _run_apart(request: Request) -> bytes:
     )
 
 
-def _run(request: Request) -> Answer:
+def _run(request: Request, engine: Engine) -> Answer:
     _limit(request)
     try:
-        return _answer(request, _evaluate(request))
+        return _answer(request, _evaluate(request, engine))
     except MemoryError:
         return {"kind": "memory"}
     finally:
@@ -218,14 +233,12 @@ def _limit(request: Request) -> None:
     signal.setitimer(signal.ITIMER_REAL, request.seconds * 10 + 5)
 
 
-def _evaluate(request: Request) -> list[Any]:
+def _evaluate(request: Request, engine: Engine) -> list[Any]:
     """Return what the prelude says of the function."""
-    context = _quickjs.Context()
-    context.set_memory_limit(request.memory_bytes)
+    engine.context.set_memory_limit(request.memory_bytes)
     try:
-        start = context.eval(" ".join(_PRELUDE.split("\n")))(_LARGEST_DEPTH)
-        read = start(json.dumps(request.code), request.input, request.input is not None)
-        while (text := read()) is None and context.execute_pending_job():
+        read = engine.start(json.dumps(request.code), request.input, request.input is not None)
+        while (text := read()) is None and engine.context.execute_pending_job():
             pass
     except _quickjs.JSException as error:
         message, _, stack = str(error).partition("\n    at ")
