@@ -41,6 +41,10 @@ SCOPES = {
     "settings:write": "Set app credentials and notice settings, add and revoke signing keys",
     "secrets:read": "List the names of secrets (never their values)",
     "secrets:write": "Set and delete secrets",
+    "workflows:read": "Read workflows, their versions and who has them switched on",
+    "workflows:write": "Push, deploy and delete workflows, switch them on for users",
+    "runs:read": "Read runs with what their steps were given and gave",
+    "runs:write": "Start, cancel, retry and replay runs, send events",
 }
 SHORTEST_PASSWORD = 12
 _CACHED_TOKENS = 10_000

@@ -141,6 +141,7 @@ class Notices:
         """Tell a project's people something, soon; never fail and never wait.
 
         The same subject goes out once in ten minutes, so put no ids into it but into the details.
+        Details whose names sound like secrets, as ``code`` and ``state`` do, are masked.
         """
         try:
             self._take(project_id, _one_line(subject), text, details or {})

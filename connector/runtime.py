@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from connector import turnstile
 from connector.access import Access
 from connector.accounts import Accounts
 from connector.apps import Apps
@@ -164,7 +165,7 @@ def _assemble(
     secrets = Secrets(database, sealer)
     notices = _notices(settings, database, sealer, outbound)
     steps = Steps(database, connectors, proxy, outbound, secrets, notices)
-    engine = Engine(database, steps, _engine_options(settings))
+    engine = Engine(database, steps, _engine_options(settings), pause=turnstile.pause)
     steps.start_handler = engine.starter.handle_failure
     connections.on_connected = steps.connection_hook(engine.starter.connected)
     sessions = ConnectSessions(database, apps, connections, settings.public_url)

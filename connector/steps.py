@@ -67,15 +67,18 @@ class Steps:
         #: Starts a workflow that handles the failure of another; set when the engine is built.
         self.start_handler: Callable[[Run, str, dict[str, Any]], None] | None = None
 
-    def person(self, project_id: str, user: str, connector: str | None) -> Person:
-        """Return a user with their connection on a connector, the first that works."""
+    def person(
+        self, project_id: str, user: str, connector: str | None, connection: str = ""
+    ) -> Person:
+        """Return a user with a connection on a connector: the given one, else one that works."""
         if not user:
             return Person("", None, None)
         with self._database.reading() as tx:
             known = user_store.find(tx, project_id, user)
             found = usable_store.for_server(tx, project_id, user, connector) if connector else []
         told = _user(known) if known else {"id": user, "metadata": {}}
-        chosen = _first([connection for connection, _ in found])
+        connections = [one for one, _ in found]
+        chosen = next((one for one in connections if one.id == connection), _first(connections))
         return Person(chosen.id if chosen else "", told, _told(chosen) if chosen else None)
 
     def connection_hook(

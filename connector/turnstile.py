@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -98,6 +99,12 @@ def acquire(lock: threading.Lock, seconds: float = -1) -> bool:
         return True
     with Waiting():
         return lock.acquire(timeout=seconds)
+
+
+def pause(seconds: float) -> None:
+    """Sleep without a turn."""
+    with Waiting():
+        time.sleep(seconds)
 
 
 def _enter() -> None:

@@ -86,15 +86,14 @@ class Compiler:
         self.references.append(Reference((root, *keys)))
         path = (root, *keys)
 
-        if not all(isinstance(key, str) for key in path):
-            return lambda data: follow(data, path, "")
-
         def look_up(data: Mapping[str, Any]) -> Any:
             value: Any = data
             try:
                 for key in path:
+                    if key.__class__ is int and value.__class__ is not list:
+                        return follow(data, path, "")
                     value = value[key]
-            except (KeyError, TypeError):  # only objects have keys that are texts
+            except (KeyError, IndexError, TypeError):  # only objects have keys that are texts
                 return follow(data, path, "")
             return value
 

@@ -48,11 +48,18 @@ class Control:
             raise RunUnknown
         return run
 
-    def attempts(self, project_id: str, run_id: str) -> list[Attempt]:
+    def attempts(
+        self, project_id: str, run_id: str, *, skip: int = 0, limit: int = 1000
+    ) -> list[Attempt]:
         """Return what a run's steps were given and gave, in order; raises RunUnknown."""
         self.run(project_id, run_id)
         with self._database.reading() as tx:
-            return attempt_store.page(tx, run_id)
+            return attempt_store.page(tx, run_id, ("", skip), limit)
+
+    def counts(self, project_id: str) -> dict[str, int]:
+        """Return how many runs of a project are in each state that is not final."""
+        with self._database.reading() as tx:
+            return store.counts(tx, project_id)
 
     def cancel(self, project_id: str, run_id: str) -> Run:
         """End a run that has not ended; one that is running ends after its step.

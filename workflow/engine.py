@@ -9,12 +9,14 @@ from typing import Any
 
 import structlog
 
+from workflow.answering import Answer, Answerer
 from workflow.catalogue import Catalogue
 from workflow.control import Control
 from workflow.database import Database
 from workflow.dispatch import Limits
 from workflow.execution import Executor
 from workflow.models import Run
+from workflow.offers import Offers
 from workflow.outside import Outside
 from workflow.starting import Starter
 from workflow.store import runs as run_store
@@ -37,7 +39,7 @@ class Options:
 
 
 class Engine:
-    """The way in: ``catalogue``, ``starter`` and ``control`` are its use cases."""
+    """The way in: ``catalogue``, ``offers``, ``starter`` and ``control`` are its use cases."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Engine:
         outside: Outside,
         options: Options,
         clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
         self._options = options
@@ -53,7 +56,17 @@ class Engine:
         self.catalogue = Catalogue(database, clock)
         self.starter = Starter(database, outside, self._wake, clock)
         self.control = Control(database, self._wake, clock)
+        self.offers = Offers(database)
         self.executor = Executor(database, outside, self, clock)
+        self._answerer = Answerer(
+            database,
+            self.starter,
+            self.executor,
+            options.limits,
+            lambda: self.worker,
+            pause,
+            clock,
+        )
         self.worker: Worker | None = None
 
     def start(self) -> None:
@@ -75,6 +88,10 @@ class Engine:
         if self.worker is not None:
             self.worker.stop(seconds)
             self.worker = None
+
+    def answer(self, project_id: str, name: str, trigger: Any, **more: Any) -> Answer:
+        """Start a workflow by a request; see ``Answerer.answer``."""
+        return self._answerer.answer(project_id, name, trigger, **more)
 
     def start_child(self, parent: Run, key: str, workflow: str, trigger: Any) -> str:
         """Start a workflow for a run."""

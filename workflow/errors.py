@@ -96,5 +96,9 @@ class SettingsInvalid(WorkflowError, code="settings_invalid"):
     """The settings do not fit the workflow."""
 
 
+class RunFailed(WorkflowError, code="run_failed"):
+    """The workflow ended before it came to its response."""
+
+
 class ClaimLost(WorkflowError, code="claim_lost"):
     """Another worker has taken the run over."""

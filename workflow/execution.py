@@ -43,10 +43,13 @@ class Executor:
         #: What ends the work on a run without ending the run.
         self._not_ours: tuple[type[Exception], ...] = (ClaimLost, *database.failures)
 
-    def advance(self, run: Run, *, answered: bool = False) -> Mapping[str, Any] | None:
+    def advance(
+        self, run: Run, *, answered: bool = False, overdue: Callable[[], bool] = lambda: False
+    ) -> Mapping[str, Any] | None:
         """Do a run's steps until it ends or waits; return its response, if it has one.
 
-        ``answered``: somebody waits for the response; steps after it are left to a worker.
+        ``answered``: somebody waits for the response; steps after it are left to a worker, and all
+        that remain once ``overdue`` says that they have waited long enough.
 
         Raises
         ------
@@ -72,6 +75,7 @@ class Executor:
             self._children,
             clock=self._clock,
             answered=answered,
+            overdue=overdue,
         )
         self._interpret(interpreter, journal, definition)
         return interpreter.response
@@ -95,12 +99,7 @@ class Executor:
             )
         except StepFailed as failed:
             detail = {"step": failed.path, "error": failed.failure.told()}
-            reason = (
-                Reason.FAILED_BY_STEP
-                if failed.failure.code == "failed_by_step"
-                else Reason.STEP_FAILED
-            )
-            self._fail(journal, reason, detail, interpreter.response, definition)
+            self._fail(journal, Reason.STEP_FAILED, detail, interpreter.response, definition)
         except Cancelled:
             journal.finish(RunState.CANCELLED, Reason.CANCELLED, response=interpreter.response)
         except self._not_ours:

@@ -31,7 +31,7 @@ LONGEST_TEXT = 100_000
 LONGEST_EXPRESSION = 4_000
 MOST_EXPRESSIONS = 1_000
 #: Longer texts are taken apart anew each time: what is kept must not fill the memory.
-_LONGEST_KEPT = 1_000
+_LONGEST_KEPT = 500
 #: The root under which a run's data hold what no message may show.
 _SECRETS = "secrets"
 _OPEN, _CLOSE, _ESCAPED = "<<", ">>", "\\<<"

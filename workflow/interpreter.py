@@ -52,6 +52,7 @@ class Interpreter:
         *,
         clock: Callable[[], float] = time.time,
         answered: bool = False,
+        overdue: Callable[[], bool] = lambda: False,
     ) -> None:
         self._definition = definition
         self._journal = journal
@@ -60,6 +61,8 @@ class Interpreter:
         self._waiter = Waiter(journal, children, clock)
         #: Somebody waits for the answer: the rest is done without them.
         self._answered = answered
+        #: They have waited long enough.
+        self._overdue = overdue
         self.response: Mapping[str, Any] | None = journal.run.response
 
     def run(self) -> Outcome:
@@ -72,7 +75,7 @@ class Interpreter:
         Suspended
             If it goes on later.
         HandedOn
-            If somebody got the answer they wait for, and steps remain.
+            If somebody got the answer they wait for, or waits no longer, and steps remain.
         ClaimLost, Cancelled
             If it is no longer ours to run.
 
@@ -93,6 +96,8 @@ class Interpreter:
 
     def _steps(self, steps: tuple[Step, ...], scope: Scope) -> None:
         for step in steps:
+            if self._answered and steps is self._definition.steps and self._overdue():
+                raise HandedOn
             self._step(step, scope)
 
     def _step(self, step: Step, scope: Scope) -> None:
@@ -261,8 +266,12 @@ class Interpreter:
         at_once = step.fields.get("at_once", 1)
         if at_once == 1 or len(rounds) < 2:
             return [one(inner) for inner in rounds]
-        with ThreadPoolExecutor(min(at_once, len(rounds)), "item") as pool:
-            return list(pool.map(one, rounds))
+        shared, self._journal.is_shared = self._journal.is_shared, True
+        try:
+            with ThreadPoolExecutor(min(at_once, len(rounds)), "item") as pool:
+                return list(pool.map(one, rounds))
+        finally:
+            self._journal.is_shared = shared
 
 
 def _items(value: Any) -> list[Any]:

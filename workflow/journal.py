@@ -37,6 +37,9 @@ class Journal:
         self._database = database
         self._clock = clock
         self._notes: list[Attempt] = []
+        self._ended: list[Attempt] = []
+        #: Steps are under way at the same time.
+        self.is_shared = False
         self._lock = threading.Lock()
         self._history: dict[str, list[Attempt]] = {}
         if resumed:
@@ -58,9 +61,9 @@ class Journal:
             If the run is to be cancelled.
 
         """
-        with self._database.transaction(durable=durable) as tx:
+        with self._database.transaction(durable=durable or bool(self._ended)) as tx:
             cancel = self._hold(tx)
-            self._write_notes(tx)
+            self._write_kept(tx)
             store.put(tx, self.run.id, attempt)
         self._remember(attempt)
         if cancel:
@@ -75,7 +78,10 @@ class Journal:
         error: Mapping[str, Any] | None = None,
         status: int | None = None,
     ) -> Attempt:
-        """Write how an attempt ended, to stay even if the machine loses power.
+        """Keep how an attempt ended; it is written with what comes next.
+
+        What comes next is the beginning of another step, the end of the run or its waiting: only
+        computing lies between. Where other steps may be under way meanwhile, it is written at once.
 
         Raises
         ------
@@ -84,19 +90,6 @@ class Journal:
 
         """
         now = self._clock()
-        with self._database.transaction() as tx:
-            self._hold(tx)
-            store.end(
-                tx,
-                self.run.id,
-                attempt.path,
-                attempt.number,
-                state,
-                now=now,
-                output=output,
-                error=error,
-                status=status,
-            )
         ended = replace(
             attempt,
             round=self.run.round,
@@ -106,7 +99,11 @@ class Journal:
             status=status,
             finished_at=now,
         )
+        with self._lock:
+            self._ended.append(ended)
         self._remember(ended)
+        if self.is_shared:
+            self.flush()
         return ended
 
     def note(self, path: str, step_type: str, given: Any, output: Any) -> None:
@@ -143,10 +140,10 @@ class Journal:
         )
 
     def flush(self) -> None:
-        """Write what was noted."""
-        with self._database.transaction(durable=False) as tx:
+        """Write what is kept."""
+        with self._database.transaction(durable=bool(self._ended)) as tx:
             self._hold(tx)
-            self._write_notes(tx)
+            self._write_kept(tx)
 
     def finish(self, state: RunState, reason: str | None, **told: Any) -> None:
         """End the run, with what was noted, in one transaction.
@@ -158,7 +155,7 @@ class Journal:
 
         """
         with self._database.transaction() as tx:
-            self._write_notes(tx)
+            self._write_kept(tx)
             now = self._clock()
             if not run_store.finish(
                 tx, self.run, state, now=now, reason=reason, size=self.size, **told
@@ -171,7 +168,7 @@ class Journal:
     def suspend(self, state: RunState, reason: str | None, **told: Any) -> None:
         """Let the run wait, or queue it again; raises as :meth:`finish` does."""
         with self._database.transaction() as tx:
-            self._write_notes(tx)
+            self._write_kept(tx)
             if not run_store.suspend(tx, self.run, state, reason=reason, size=self.size, **told):
                 raise ClaimLost
 
@@ -182,15 +179,18 @@ class Journal:
             raise ClaimLost
         return cancel
 
-    def _write_notes(self, tx: Transaction) -> None:
+    def _write_kept(self, tx: Transaction) -> None:
         with self._lock:
             notes, self._notes = self._notes, []
+            ended, self._ended = self._ended, []
         try:
             for note in notes:
                 store.put(tx, self.run.id, note)
+            for attempt in ended:
+                store.end(tx, self.run.id, attempt)
         except BaseException:
             with self._lock:
-                self._notes = notes + self._notes
+                self._notes, self._ended = notes + self._notes, ended + self._ended
             raise
 
     def _remember(self, attempt: Attempt) -> None:

@@ -39,7 +39,6 @@ class Reason(StrEnum):
     CHILD = "workflow"
     ORDER = "order"
     STEP_FAILED = "step_failed"
-    FAILED_BY_STEP = "fail_step"
     STOPPED = "stop_step"
     CANCELLED = "cancelled"
     POISONED = "workers_lost"

@@ -11,7 +11,7 @@ from workflow.values import LARGEST, checked_number, is_number, kind, shown
 from workflow.work import charge, charge_for
 
 #: What comparing a list or an object costs, and each of its items.
-_CONTAINER, _COMPARED = 60, 8
+_CONTAINER, _COMPARED = 120, 8
 
 
 def calculated(symbol: str, calculate: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:

@@ -107,8 +107,10 @@ class Person:
 class Outside(Protocol):
     """The product around the engine."""
 
-    def person(self, project_id: str, user: str, connector: str | None) -> Person:
-        """Return a user with their connection on a connector, the first that works."""
+    def person(
+        self, project_id: str, user: str, connector: str | None, connection: str = ""
+    ) -> Person:
+        """Return a user with a connection on a connector: the given one, else one that works."""
 
     def run_failed(
         self,

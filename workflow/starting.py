@@ -50,10 +50,37 @@ class Starter:
         *,
         user: str = "",
         kinds: tuple[str, ...] = ("manual",),
-        key: str | None = None,
         **more: Any,
     ) -> Run:
         """Accept a run of one workflow and return it; with a key that was used, the earlier run.
+
+        Takes what :meth:`prepare` takes, and raises what it raises.
+        """
+        run, _ = self.prepare(project_id, name, trigger, user=user, kinds=kinds, **more)
+        with self._database.transaction() as tx:
+            accepted = accepting.accept(tx, run)
+            stored = run_store.load(tx, accepted) if accepted != run.id or run.order_key else run
+        if stored is None:  # pragma: no cover - deleted in between
+            raise WorkflowUnknown
+        if stored.state is RunState.QUEUED:
+            self._wake()
+        return stored
+
+    def prepare(
+        self,
+        project_id: str,
+        name: str,
+        trigger: Any,
+        *,
+        user: str = "",
+        kinds: tuple[str, ...] = ("manual",),
+        key: str | None = None,
+        connection: str = "",
+        **more: Any,
+    ) -> tuple[Run, Definition]:
+        """Return a run of one workflow that is ready to be accepted.
+
+        ``connection``: the one of the user's that it is to use; else the first that works.
 
         Raises
         ------
@@ -71,30 +98,35 @@ class Starter:
                 f"{kinds[0]}."
             )
         settings = self._settings(workflow, definition, user)
-        run = self._run(workflow, definition, user, settings, trigger, key=key, **more)
-        with self._database.transaction() as tx:
-            accepted = accepting.accept(tx, run)
-            stored = run_store.load(tx, accepted) if accepted != run.id or run.order_key else run
-        if stored is None:  # pragma: no cover - deleted in between
-            raise WorkflowUnknown
-        if stored.state is RunState.QUEUED:
-            self._wake()
-        return stored
+        run = self._run(
+            workflow, definition, user, settings, trigger, key=key, connection=connection, **more
+        )
+        return run, definition
 
     def event(
-        self, project_id: str, event: str, data: Any, *, user: str, key: str | None
+        self,
+        project_id: str,
+        event: str,
+        data: Any,
+        *,
+        user: str,
+        key: str | None,
+        connection: str = "",
     ) -> list[str]:
         """Accept a run of every workflow that waits for an event and is switched on for the user.
 
-        All of them are accepted in one transaction, or none is.
+        All of them are accepted in one transaction, or none is. ``connection``: the one of the
+        user's that is used where it fits.
         """
-        return self._fan_out(project_id, "event", "event", event, data, user=user, key=key)
+        wanted = self._waiting_for(project_id, "event", event)
+        return self._accept_all(wanted, data, user=user, key=key, connection=connection)
 
     def hook(
         self, project_id: str, hook: str, data: Any, *, user: str, key: str | None
     ) -> list[str]:
         """Accept runs for what a connector tells; as :meth:`event`."""
-        return self._fan_out(project_id, "hook", "hook", hook, data, user=user, key=key)
+        wanted = self._waiting_for(project_id, "hook", hook)
+        return self._accept_all(wanted, data, user=user, key=key)
 
     def connected(
         self, tx: Transaction, project_id: str, connector: str, user: str, person: Person
@@ -191,23 +223,12 @@ class Starter:
             if store.set_next(tx, enablement, after):
                 accepting.accept(tx, run)
 
-    def _fan_out(
-        self,
-        project_id: str,
-        kind: str,
-        field: str,
-        name: str,
-        data: Any,
-        *,
-        user: str,
-        key: str | None,
-    ) -> list[str]:
-        wanted = [
-            (workflow, definition)
-            for workflow, definition in self._in_service(project_id, kind)
-            if definition.trigger[field] == name
-        ]
-        return self._accept_all(wanted, data, user=user, key=key)
+    def _waiting_for(
+        self, project_id: str, kind: str, name: str
+    ) -> list[tuple[Workflow, Definition]]:
+        """Return the workflows in service that wait for an event or hook of that name."""
+        found = self._in_service(project_id, kind)
+        return [pair for pair in found if pair[1].trigger[kind] == name]
 
     def _accept_all(
         self,
@@ -216,14 +237,24 @@ class Starter:
         *,
         user: str,
         key: str | None,
+        connection: str = "",
     ) -> list[str]:
         found = []
         for workflow, definition in wanted:
             with self._database.reading() as tx:
                 enablement = store.enablement(tx, workflow.id, _owner(definition, user))
             if enablement is not None and enablement.enabled:
+                settings = enablement.settings
                 found.append(
-                    self._run(workflow, definition, user, enablement.settings, trigger, key=key)
+                    self._run(
+                        workflow,
+                        definition,
+                        user,
+                        settings,
+                        trigger,
+                        key=key,
+                        connection=connection,
+                    )
                 )
         with self._database.transaction() as tx:
             accepted = [accepting.accept(tx, run) for run in found]
@@ -240,14 +271,16 @@ class Starter:
         trigger: Any,
         *,
         key: str | None,
+        connection: str = "",
         **more: Any,
     ) -> Run:
+        person = self._outside.person(workflow.project_id, user, definition.connector, connection)
         run = accepting.new_run(
             definition,
             project_id=workflow.project_id,
             workflow_id=workflow.id,
             user=user,
-            person=self._outside.person(workflow.project_id, user, definition.connector),
+            person=person,
             settings=settings,
             trigger=trigger,
             clock=self._clock,

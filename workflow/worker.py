@@ -79,6 +79,11 @@ class Worker:
         """Look for runs now: one was queued."""
         self._woken.set()
 
+    def strand(self, run_id: str) -> None:
+        """Give a run back that is held here, once that can be written."""
+        with self._lock:
+            self._stranded[run_id] = self._clock()
+
     def stop(self, seconds: float = 10.0) -> None:
         """Take no more runs, wait for those that run, and give back the rest."""
         self._stopping.set()
@@ -147,8 +152,7 @@ class Worker:
         except Exception:
             # Most likely the database cannot be written: say so again when it can.
             log.exception("run_stranded", run=run.id)
-            with self._lock:
-                self._stranded[run.id] = self._clock()
+            self.strand(run.id)
         finally:
             with self._lock:
                 self._here[run.project_id] -= 1
@@ -195,6 +199,14 @@ class Worker:
             with self._lock:
                 self._stranded.pop(run_id, None)
             self._woken.set()
+
+
+def anybody_works(database: Database, now: float) -> bool:
+    """Say whether there is a worker, in whatever process, that takes runs."""
+    with database.reading() as tx:
+        found = store.alive(tx, now - SILENT_SECONDS)
+    here = socket.gethostname()[:255]
+    return any(host != here or _is_alive(pid) for host, pid in found)
 
 
 def _is_alive(pid: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from connector.errors import HeaplineError, SetupError
+from workflow.errors import WorkflowError
 
 
 class Command(click.Command):
@@ -49,7 +50,7 @@ class Root(Group):
         """
         try:
             return super().invoke(ctx)
-        except HeaplineError as error:
+        except (HeaplineError, WorkflowError) as error:
             raise Failure(error) from error
         except BrokenPipeError:
             raise
@@ -61,7 +62,7 @@ class Root(Group):
 class Failure(click.ClickException):
     """An error of ours on its way out of the program."""
 
-    def __init__(self, error: HeaplineError) -> None:
+    def __init__(self, error: HeaplineError | WorkflowError) -> None:
         super().__init__(error.message)
         self.error = error
 

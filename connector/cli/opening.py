@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from connector.database import Transaction
     from connector.models import Project
     from connector.runtime import Runtime
+    from workflow.definition import Definition
 
 
 @contextmanager
@@ -106,6 +107,25 @@ def find_connector(runtime: Runtime, wanted: str | None) -> str:
         return wanted
     trouble = "Say which connector is meant" if wanted is None else f"No connector {wanted!r}"
     raise InputError(f"{trouble}. Loaded are: {', '.join(names)}.")
+
+
+def find_deployed(runtime: Runtime, project_id: str, name: str) -> Definition:
+    """Return the definition of a workflow that is in service.
+
+    Raises
+    ------
+    NotFound
+        If the workflow is not in service.
+    WorkflowUnknown
+        If there is none.
+
+    """
+    from workflow.errors import VersionUnknown
+
+    try:
+        return runtime.engine.catalogue.definition(project_id, name, "deployed")
+    except VersionUnknown:
+        raise NotFound(f"{name} is not in service: heapline workflow deploy {name}") from None
 
 
 def add_member(tx: Transaction, project_id: str, email: str) -> None:

@@ -33,7 +33,7 @@ def serve(host: str | None, port: str | None) -> None:
     given = {"HEAPLINE_HOST": host, "HEAPLINE_PORT": port}
     settings = load({**os.environ, **{name: value for name, value in given.items() if value}})
     configure(settings.log_level)
-    _warn_of_unknown()
+    warn_of_unknown_settings()
     require_free_port(
         settings.host,
         settings.port,
@@ -56,7 +56,8 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     sandbox_command.main(args=list(arguments), prog_name="heapline sandbox")
 
 
-def _warn_of_unknown() -> None:
+def warn_of_unknown_settings() -> None:
+    """Say which variables look like settings and are none."""
     from connector.config import unknown_settings
 
     for name, nearest in unknown_settings(os.environ).items():

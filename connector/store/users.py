@@ -7,14 +7,22 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.database import Transaction
 from connector.models import User
 from connector.tables import connections, users
+from workflow.prepared import Prepared
 
 PAGE = 50
+
+
+_FIND = Prepared(
+    select(users).where(
+        users.c.project_id == bindparam("project_id"), users.c.external_id == bindparam("user")
+    )
+)
 
 
 def ensure(tx: Transaction, project_id: str, external_id: str) -> User:
@@ -41,10 +49,8 @@ def lock(tx: Transaction, user_id: str) -> None:
 
 def find(tx: Transaction, project_id: str, external_id: str) -> User | None:
     """Return a user by the id that the host product gave."""
-    row = tx.execute(
-        select(users).where(users.c.project_id == project_id, users.c.external_id == external_id)
-    ).first()
-    return _user(row) if row else None
+    rows = _FIND.run(tx, {"project_id": project_id, "user": external_id})
+    return User(**rows[0]) if rows else None
 
 
 def get_existing(tx: Transaction, project_id: str, external_id: str) -> User:

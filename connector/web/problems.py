@@ -6,16 +6,20 @@ import json
 import uuid
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from connector import errors as e
-from connector.redaction import redact
+from connector.redaction import redact, redact_values
+from workflow import errors as w
 
 log = structlog.get_logger(__name__)
+
+#: What is answered in the envelope: errors of the product, and those of its workflows.
+Problem = e.HeaplineError | w.WorkflowError
 
 #: Every class of the error tree, or a parent of it, has its status here.
 STATUS: dict[type[e.HeaplineError], int] = {
@@ -52,36 +56,75 @@ STATUS: dict[type[e.HeaplineError], int] = {
     e.InternalError: 500,
 }
 
+#: The same for the errors of workflows; the root alone is a fault of ours.
+WORKFLOW_STATUS: dict[type[w.WorkflowError], int] = {
+    w.WorkflowError: 500,
+    w.ExpressionInvalid: 400,
+    w.ExpressionFailed: 400,
+    w.DefinitionInvalid: 400,
+    w.ConditionInvalid: 400,
+    w.RetryPolicyInvalid: 400,
+    w.ScheduleInvalid: 400,
+    w.FunctionInvalid: 400,
+    w.FunctionFailed: 400,
+    w.TriggerRefused: 400,
+    w.SettingsInvalid: 400,
+    w.WorkflowUnknown: 404,
+    w.VersionUnknown: 404,
+    w.RunUnknown: 404,
+    w.RunStateUnfit: 409,
+    w.VersionUnfit: 409,
+    w.ClaimLost: 409,
+}
+_STATUS: dict[type, int] = {**STATUS, **WORKFLOW_STATUS}
+
+Class = TypeVar("Class")
+
 
 def every_error(root: type[e.HeaplineError] = e.HeaplineError) -> Iterator[type[e.HeaplineError]]:
-    """Yield every class of the tree, the root first."""
+    """Yield every class of the product's tree, the root first."""
+    yield from _tree(root)
+
+
+def every_workflow_error() -> Iterator[type[w.WorkflowError]]:
+    """Yield every class of the workflows' tree, the root first."""
+    yield from _tree(w.WorkflowError)
+
+
+def _tree(root: type[Class]) -> Iterator[type[Class]]:
     yield root
     for child in root.__subclasses__():
-        yield from every_error(child)
+        yield from _tree(child)
 
 
-def status_of(error: type[e.HeaplineError]) -> int:
+def status_of(error: type[Problem]) -> int:
     """Return the HTTP status of an error class: its own, else its nearest parent's."""
-    return next(STATUS[parent] for parent in error.__mro__ if parent in STATUS)
+    return next(_STATUS[parent] for parent in error.__mro__ if parent in _STATUS)
 
 
-def envelope(error: e.HeaplineError, request_id: str) -> dict[str, Any]:
+def envelope(error: Problem, request_id: str) -> dict[str, Any]:
     """Return the body of an error answer: message, code, status, meta.
 
     What is wrong with the installation is for its operators alone: it stands in the log.
     """
     if isinstance(error, e.SetupError):
         error = type(error)()
-    meta = {"requestId": request_id, "retryable": error.retryable, **redact(error.meta)}
     return {
         "message": error.message,
         "code": error.code,
         "status": status_of(type(error)),
-        "meta": meta,
+        "meta": {"requestId": request_id, **_meta(error)},
     }
 
 
-def answer(error: e.HeaplineError) -> Response:
+def _meta(error: Problem) -> dict[str, Any]:
+    if isinstance(error, e.HeaplineError):
+        return {"retryable": error.retryable, **redact(error.meta)}
+    # Here a name such as ``state`` is a run's, and hides nothing.
+    return {"retryable": isinstance(error, w.ClaimLost), **redact_values(error.meta)}
+
+
+def answer(error: Problem) -> Response:
     """Return an error as a JSON answer."""
     response = jsonify(envelope(error, request_id()))
     response.status_code = status_of(type(error))
@@ -134,11 +177,12 @@ def from_http(error: HTTPException) -> e.HeaplineError:
 def install(app: Flask) -> None:
     """Answer every error of an API in the envelope; pages render their own."""
     app.register_error_handler(e.HeaplineError, _known)
+    app.register_error_handler(w.WorkflowError, _known)
     app.register_error_handler(HTTPException, answer_framework)
     app.register_error_handler(Exception, _unknown)
 
 
-def _known(error: e.HeaplineError) -> Response:
+def _known(error: Problem) -> Response:
     if status_of(type(error)) >= 500:
         log.warning("request_failed", error=error.code, message=error.message)
     else:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.attacks import BOMBS, DATA, FLOODS, HARMLESS, REFUSED
-from workflow.errors import ExpressionFailed, ExpressionInvalid, WorkflowError
+from tests.workflow.attacks import BOMBS, DATA, HARMLESS, REFUSED
+from workflow.errors import ExpressionFailed, ExpressionInvalid
 from workflow.expressions import parse, resolve
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def test_an_attack_is_refused_in_words_that_name_it_and_give_nothing_away(source
     with pytest.raises((ExpressionInvalid, ExpressionFailed)) as caught:
         parse(f"<<{source}>>").resolve(DATA)
     error = caught.value
-    assert error.meta["expression"] in f"{source} >>" or error.meta["expression"].endswith("...")
+    assert error.meta["expression"] in f"{source}>>" or error.meta["expression"].endswith("...")
     assert len(error.message) < 1_000
     assert "canary" not in error.message
     assert json.dumps(dict(error.meta))
@@ -55,12 +55,8 @@ def test_an_attack_in_the_data_is_text_like_any_other(source: str) -> None:
     assert resolve(["<<[trigger.body] | first>>"], data) == [f"<<{source}>>"]
 
 
-@pytest.mark.parametrize("source", CASES)
+@pytest.mark.parametrize("source", [case for case in CASES if "<<" not in str(case.values[0])])
 def test_an_attack_without_brackets_is_text_like_any_other(source: str) -> None:
-    if "<<" in source:
-        with pytest.raises(WorkflowError):
-            parse(source).resolve(DATA)
-        return
     assert parse(source).resolve(DATA) == source
 
 
@@ -98,7 +94,6 @@ def test_no_attack_changes_the_data_of_a_run(report: dict[str, Any]) -> None:
     assert report["data_changed"] is False
 
 
-def test_floods_are_refused_before_they_are_written(report: dict[str, Any]) -> None:
-    assert len(FLOODS) > 10
+def test_a_text_that_would_grow_too_long_is_refused_before_it_is_written() -> None:
     with pytest.raises(ExpressionFailed, match="longer than"):
         parse("<<text>>" * 900).resolve({"text": "x" * 1_000_000})

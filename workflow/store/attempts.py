@@ -51,28 +51,17 @@ def put(tx: Transaction, run_id: str, attempt: Attempt) -> None:
     _PUT[tx.dialect.name].run(tx, {"run_id": run_id, **values})
 
 
-def end(
-    tx: Transaction,
-    run_id: str,
-    path: str,
-    number: int,
-    state: AttemptState,
-    *,
-    now: float,
-    output: Any = None,
-    error: Mapping[str, Any] | None = None,
-    status: int | None = None,
-) -> None:
+def end(tx: Transaction, run_id: str, attempt: Attempt) -> None:
     """Store how an attempt ended."""
     values = {
-        "new_state": state,
-        "new_output": packed(output),
-        "new_error": packed(error),
-        "new_status": status,
-        "new_finished_at": now,
+        "new_state": attempt.state,
+        "new_output": packed(attempt.output),
+        "new_error": packed(attempt.error),
+        "new_status": attempt.status,
+        "new_finished_at": attempt.finished_at,
         "of_run": run_id,
-        "of_path": path,
-        "of_number": number,
+        "of_path": attempt.path,
+        "of_number": attempt.number,
     }
     _END.run(tx, values)
 

@@ -45,6 +45,12 @@ def all_ids(tx: Transaction) -> set[str]:
     return set(tx.scalars(select(workers.c.id)))
 
 
+def alive(tx: Transaction, since: float) -> list[tuple[str, int]]:
+    """Return machine and process of every worker that was heard of since a time."""
+    rows = tx.execute(select(workers.c.host, workers.c.pid).where(workers.c.beat_at >= since))
+    return [(row.host, row.pid) for row in rows]
+
+
 def of_host(tx: Transaction, host: str) -> list[tuple[str, int]]:
     """Return the ids and processes of the workers of a machine."""
     rows = tx.execute(select(workers.c.id, workers.c.pid).where(workers.c.host == host))

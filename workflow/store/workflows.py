@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workflow.database import Transaction
+from workflow.prepared import Prepared
 from workflow.store.texts import dumped, unpacked
 from workflow.tables import deployments, enablements, workflow_versions, workflows
 
@@ -53,6 +54,25 @@ class Enablement:
     updated_at: float
 
 
+_BY_NAME = Prepared(
+    select(workflows).where(
+        workflows.c.project_id == bindparam("project_id"), workflows.c.name == bindparam("name")
+    )
+)
+_BY_ID = Prepared(
+    select(workflows).where(
+        workflows.c.project_id == bindparam("project_id"),
+        workflows.c.id == bindparam("workflow_id"),
+    )
+)
+_ENABLEMENT = Prepared(
+    select(enablements).where(
+        enablements.c.workflow_id == bindparam("workflow_id"),
+        enablements.c.user == bindparam("user"),
+    )
+)
+
+
 def add(tx: Transaction, workflow: Workflow) -> bool:
     """Store a new workflow; say whether its name was free."""
     values = {column.name: getattr(workflow, column.name) for column in workflows.c}
@@ -62,23 +82,26 @@ def add(tx: Transaction, workflow: Workflow) -> bool:
 
 def find(tx: Transaction, project_id: str, name: str) -> Workflow | None:
     """Return a project's workflow by name."""
-    query = select(workflows).where(workflows.c.project_id == project_id, workflows.c.name == name)
-    return _workflow(tx.execute(query).first())
+    rows = _BY_NAME.run(tx, {"project_id": project_id, "name": name})
+    return Workflow(**rows[0]) if rows else None
 
 
 def by_id(tx: Transaction, project_id: str, workflow_id: str) -> Workflow | None:
     """Return a project's workflow by id."""
-    query = select(workflows).where(
-        workflows.c.project_id == project_id, workflows.c.id == workflow_id
-    )
-    return _workflow(tx.execute(query).first())
+    rows = _BY_ID.run(tx, {"project_id": project_id, "workflow_id": workflow_id})
+    return Workflow(**rows[0]) if rows else None
+
+
+def load(tx: Transaction, workflow_id: str) -> Workflow | None:
+    """Return a workflow of whatever project, for who has shown that it is theirs to start."""
+    return _workflow(tx.execute(select(workflows).where(workflows.c.id == workflow_id)).first())
 
 
 def of_project(tx: Transaction, project_id: str) -> list[Workflow]:
     """Return a project's workflows by name."""
     query = select(workflows).where(workflows.c.project_id == project_id)
     rows = tx.execute(query.order_by(workflows.c.name))
-    return [workflow for row in rows if (workflow := _workflow(row)) is not None]
+    return [Workflow(**row._mapping) for row in rows]
 
 
 def delete_workflow(tx: Transaction, workflow_id: str) -> None:
@@ -181,12 +204,8 @@ def enable(tx: Transaction, enablement: Enablement) -> None:
 
 def enablement(tx: Transaction, workflow_id: str, user: str) -> Enablement | None:
     """Return a user's switch and settings."""
-    row = tx.execute(
-        select(enablements).where(
-            enablements.c.workflow_id == workflow_id, enablements.c.user == user
-        )
-    ).first()
-    return None if row is None else _enablement(row)
+    rows = _ENABLEMENT.run(tx, {"workflow_id": workflow_id, "user": user})
+    return _enablement(rows[0]) if rows else None
 
 
 def enabled_users(
@@ -198,7 +217,7 @@ def enabled_users(
         enablements.c.enabled,
         enablements.c.user > after,
     )
-    return [_enablement(row) for row in tx.execute(query.order_by(enablements.c.user).limit(limit))]
+    return [_enablement(row._mapping) for row in tx.execute(query.order_by(enablements.c.user).limit(limit))]
 
 
 def of_user(tx: Transaction, project_id: str, user: str) -> list[Enablement]:
@@ -206,14 +225,14 @@ def of_user(tx: Transaction, project_id: str, user: str) -> list[Enablement]:
     query = select(enablements).where(
         enablements.c.project_id == project_id, enablements.c.user == user
     )
-    return [_enablement(row) for row in tx.execute(query)]
+    return [_enablement(row._mapping) for row in tx.execute(query)]
 
 
 def due_schedules(tx: Transaction, now: float, limit: int) -> list[Enablement]:
     """Return the schedules that are due."""
     query = select(enablements).where(enablements.c.next_at <= now, enablements.c.enabled)
     return [
-        _enablement(row) for row in tx.execute(query.order_by(enablements.c.next_at).limit(limit))
+        _enablement(row._mapping) for row in tx.execute(query.order_by(enablements.c.next_at).limit(limit))
     ]
 
 
@@ -260,13 +279,9 @@ def _insert(tx: Transaction) -> Any:
     return sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
 
 
-def _workflow(row: Row[Any] | None) -> Workflow | None:
-    return None if row is None else Workflow(**row._mapping)
-
-
 def _version(row: Row[Any]) -> Version:
     return Version(**{**row._mapping, "document": unpacked(row.document)})
 
 
-def _enablement(row: Row[Any]) -> Enablement:
-    return Enablement(**{**row._mapping, "settings": unpacked(row.settings)})
+def _enablement(row: Mapping[Any, Any]) -> Enablement:
+    return Enablement(**{**row, "settings": unpacked(row["settings"])})

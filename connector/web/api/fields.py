@@ -7,7 +7,8 @@ ten, no text that a database could not store.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import marshmallow
@@ -20,6 +21,13 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 #: The same in the words of ECMA 262, whose patterns OpenAPI uses; its text has no such halves.
 _PATTERN = r"^[^\u0000-\u001f\u007f]*$"
 _WORDS = {"true": True, "false": False}
+#: RFC 3339, section 5.6, but for leap seconds.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_HALVES = re.compile(r"[\ud800-\udfff]")
+_DEEPEST = 64
 
 
 class Shape(marshmallow.Schema):
@@ -114,6 +122,31 @@ class QueryCount(fields.Integer):
         return int(value)
 
 
+class Json(fields.Raw):
+    """Any JSON value, as long as it can be stored: no half characters, not nested without end."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(allow_none=True, **kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        for text in _texts(value, 0):
+            if _HALVES.search(text):
+                raise ValidationError("Must not hold half of a character.")
+        return value
+
+
+class Moment(fields.DateTime):
+    """A moment as a caller writes it; read as seconds since the epoch."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
+        try:
+            if isinstance(value, str) and _MOMENT.fullmatch(value):
+                return datetime.fromisoformat(value.upper()).timestamp()
+        except (ValueError, OverflowError):
+            pass  # such as the 30th of February
+        raise ValidationError("Must be a time such as 2026-01-31T12:00:00Z.")
+
+
 class Time(fields.DateTime):
     """Seconds since the epoch, written as ISO 8601 in UTC."""
 
@@ -130,3 +163,18 @@ def _checked(text: str) -> str:
     if unfit(text):
         raise ValidationError("Must not hold control characters.")
     return text
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    """Yield every text of JSON data, keys too."""
+    if depth > _DEEPEST:
+        raise ValidationError(f"Must not be nested more than {_DEEPEST} deep.")
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, depth + 1)

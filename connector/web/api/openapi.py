@@ -19,11 +19,17 @@ from connector.web.api import (
     connecting,
     connections,
     connectors,
+    deployments,
     notices,
     request_log,
+    run_control,
+    runs,
     secrets,
     signing_keys,
+    starting,
     users,
+    workflow_users,
+    workflows,
 )
 from connector.web.api.fields import Shape
 from connector.web.api.resource import PREFIX, SECURITY, ExternalId, Id
@@ -34,6 +40,12 @@ _RESOURCES = (
     connections.resource,
     connecting.resource,
     request_log.resource,
+    workflows.resource,
+    deployments.resource,
+    workflow_users.resource,
+    starting.resource,
+    runs.resource,
+    run_control.resource,
     app_credentials.resource,
     signing_keys.resource,
     secrets.resource,
@@ -47,8 +59,9 @@ Lists answer `items` and `next_cursor`; hand the cursor back as `cursor` for the
 are ISO 8601 in UTC. Fields that are not described are refused.
 
 Every error has the same form: `message`, a stable `code`, `status`, and `meta` with the request id
-and whether a repeat may succeed. For `field_invalid` and `body_invalid`, `meta.faults` names each
-fault by JSON pointer. An id of another project is answered like one that does not exist.
+and whether a repeat may succeed. For `field_invalid`, `body_invalid` and `definition_invalid`,
+`meta.faults` names each fault by JSON pointer. An id of another project is answered like one that
+does not exist.
 """
 
 
@@ -57,6 +70,8 @@ class FaultSchema(Shape):
 
     pointer = fields.String(required=True)
     problem = fields.String(required=True)
+    line = fields.Integer(allow_none=True)
+    step = fields.String()
 
 
 class MetaSchema(Shape):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from flask import Response
 from flask_smorest import Blueprint
+from marshmallow import Schema
 from werkzeug.routing import BaseConverter
 
 from connector.errors import FieldInvalid, ScopeMissing
@@ -59,23 +60,26 @@ class Resource:
         scope: str,
         query: type[Shape] | None = None,
         body: type[Shape] | None = None,
-        answer: type[Shape] | None = None,
+        headers: type[Schema] | None = None,
+        answer: type[Schema] | None = None,
         status: int = 200,
         fails: tuple[int, ...] = (),
     ) -> Callable[[View], View]:
         """Register a view for API keys of a scope, and describe it.
 
-        The view gets the key, then the query or the body once it is checked, and the path's
-        parameters by name. What it returns is shown by the ``answer`` schema alone.
+        The view gets the key, then the query, the body and the headers once they are checked, and
+        the path's parameters by name. What it returns is shown by the ``answer`` schema alone.
         """
 
         def decorate(view: View) -> View:
             wrapped: Any = view
             wrapped = self.blueprint.response(status, answer)(wrapped)
-            if query is not None:
-                wrapped = self.blueprint.arguments(query, location="query")(wrapped)
+            if headers is not None:
+                wrapped = self.blueprint.arguments(headers, location="headers")(wrapped)
             if body is not None:
                 wrapped = self.blueprint.arguments(body)(wrapped)
+            if query is not None:
+                wrapped = self.blueprint.arguments(query, location="query")(wrapped)
             for failure in sorted({*_ALWAYS, *fails, *((413,) if body else ())}):
                 wrapped = self.blueprint.alt_response(failure, HTTPStatus(failure).name)(wrapped)
             wrapped = self.blueprint.doc(operationId=view.__name__, security=[{SECURITY: [scope]}])(
