@@ -183,18 +183,32 @@ def _engine(url: str, pool_size: int) -> Engine:
         case "sqlite":
             return _sqlite_engine(url, parsed.database, pool_size)
         case "postgresql":
-            # Servers allow 100 connections by default; a few processes must fit in.
-            return sqlalchemy.create_engine(
-                url,
-                pool_size=min(pool_size, 8),
-                max_overflow=12,
-                pool_pre_ping=True,
-                hide_parameters=True,
-            )
+            return _postgres_engine(url, pool_size)
         case other:
             raise DatabaseUnusable(
                 f"DATABASE_URL names {other!r}. SQLite and PostgreSQL are supported."
             )
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    # Servers allow 100 connections by default; a few processes must fit in.
+    engine = sqlalchemy.create_engine(
+        url,
+        pool_size=min(pool_size, 8),
+        max_overflow=12,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(dbapi_connection: Any, _record: Any) -> None:
+    """Have the server end a transaction whose process froze, so that its locks hold nobody up."""
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{_BUSY_SECONDS}s'")
+        cursor.execute(f"SET lock_timeout = '{_BUSY_SECONDS}s'")
+    dbapi_connection.commit()
 
 
 def _sqlite_engine(url: str, file: str | None, pool_size: int) -> Engine:

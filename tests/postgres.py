@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,8 +53,10 @@ def _free_port() -> int:
 class PostgresServer:
     """A running server; hands out empty databases."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, restart: Callable[[], None]) -> None:
         self.port = port
+        #: End it at once, with every connection, and start it again.
+        self.restart = restart
 
     def url(self, name: str) -> str:
         return f"postgresql://heapline@127.0.0.1:{self.port}/{name}"
@@ -99,9 +101,10 @@ def running() -> Iterator[PostgresServer]:
     options = (
         f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=300"
     )
-    run("pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
+    control = ("-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "-m", "immediate")
+    run("pg_ctl", *control, "start")
     try:
-        yield PostgresServer(port)
+        yield PostgresServer(port, lambda: run("pg_ctl", *control, "restart"))
     finally:
         run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder, ignore_errors=True)

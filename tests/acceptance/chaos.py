@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,17 +164,13 @@ class Chaos:
             catalogue.deploy(project_id, name, by="chaos")
             catalogue.enable(project_id, name, user, enabled=True)
 
-    def run(self, workers: list[WorkerProcess], kills: int, seed: int) -> Toll:
-        """Kill so often, wait for the end of every accepted run, and count."""
+    def run(self, strike: Callable[[random.Random], None], kills: int, seed: int) -> Toll:
+        """Strike so often, wait for the end of every accepted run, and count."""
         dice = random.Random(seed)
         thread = threading.Thread(target=self._accept, daemon=True)
         thread.start()
         for _ in range(kills):
-            victim = dice.choice(workers)
-            # A worker takes about a second to begin; die while it works.
-            time.sleep(dice.uniform(0.2, 2.2))
-            victim.kill()
-            victim.start()
+            strike(dice)
         self._stop.set()
         thread.join(30)
         began = time.monotonic()
