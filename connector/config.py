@@ -161,6 +161,10 @@ class Settings:
     run_days: int = _setting(
         "HEAPLINE_RUN_DAYS", _positive, 30, "Days that runs are kept after they have ended.",
     )  # fmt: skip
+    run_megabytes: int = _setting(
+        "HEAPLINE_RUN_MEGABYTES", _positive, 2000,
+        "Megabytes of inputs and outputs that are kept for each project; then the oldest runs go.",
+    )  # fmt: skip
     log_level: str = _setting(
         "HEAPLINE_LOG_LEVEL", _level, "INFO", "DEBUG, INFO, WARNING or ERROR."
     )

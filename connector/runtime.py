@@ -38,8 +38,11 @@ from connector.secrets import Secrets
 from connector.steps import Steps
 from connector.tokens import new_secret
 from connector.vault import KeyRing
+from connector.webhook_keys import WebhookKeys
+from connector.webhooks import Webhooks
 from workflow.dispatch import Limits
 from workflow.engine import Engine, Options
+from workflow.retention import Retention
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +71,7 @@ class Runtime:
     secrets: Secrets
     notices: Notices
     engine: Engine
+    webhooks: Webhooks
     session_key: str = field(repr=False)
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -195,6 +199,7 @@ def _assemble(
         secrets=secrets,
         notices=notices,
         engine=engine,
+        webhooks=_webhooks(database, sealer, engine, secrets),
         session_key=system_secret(database, sealer, "session", new_secret()),
     )
 
@@ -225,11 +230,16 @@ def _notices(settings: Settings, database: Database, sealer: Sealer, outbound: O
     return Notices(database, sealer, sender, NoticeQueue(), allowed=settings.outbound_allow)
 
 
+def _webhooks(database: Database, sealer: Sealer, engine: Engine, secrets: Secrets) -> Webhooks:
+    keys = WebhookKeys(system_secret(database, sealer, "webhook-keys", new_secret()))
+    return Webhooks(database, engine.starter, secrets, keys)
+
+
 def _engine_options(settings: Settings) -> Options:
     return Options(
         slots=settings.workflow_slots,
         limits=Limits(settings.runs_per_project, settings.runs_per_connection),
-        keep_days=settings.run_days,
+        retention=Retention(settings.run_days, settings.run_megabytes * 1_000_000),
     )
 
 

@@ -33,6 +33,7 @@ def new_run(
     settings: Mapping[str, Any],
     trigger: Any,
     clock: Callable[[], float] = time.time,
+    trial: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Run:
     """Return a run that is ready to be accepted.
@@ -46,7 +47,8 @@ def new_run(
     """
     _check(definition, trigger)
     now = clock()
-    order_key = _order_key(definition, workflow_id, user, trigger)
+    # What is tried waits for nobody, and nobody for it.
+    order_key = _order_key(definition, workflow_id, user, trigger) if trial is None else None
     return Run(
         id=new_id(now),
         project_id=project_id,
@@ -60,6 +62,7 @@ def new_run(
             "user": person.user,
             "connection": person.connection,
             "settings": {**definition.setting_defaults(), **settings},
+            **({"trial": trial} if trial is not None else {}),
         },
         order_key=order_key,
         created_at=now,

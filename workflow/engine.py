@@ -18,13 +18,14 @@ from workflow.execution import Executor
 from workflow.models import Run
 from workflow.offers import Offers
 from workflow.outside import Outside
+from workflow.retention import Retention, prune
 from workflow.starting import Starter
 from workflow.store import runs as run_store
+from workflow.trial import Trials
 from workflow.worker import Worker
 
 log = structlog.get_logger(__name__)
 _PRUNE_EVERY_SECONDS = 600.0
-_PRUNE_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,7 @@ class Options:
     #: Runs at once in this process; with 0 it takes none.
     slots: int = 16
     limits: Limits = field(default_factory=Limits)
-    #: Ended runs are kept so long.
-    keep_days: float = 30.0
+    retention: Retention = field(default_factory=Retention)
 
 
 class Engine:
@@ -55,6 +55,7 @@ class Engine:
         self._pruned_at = 0.0
         self.catalogue = Catalogue(database, clock)
         self.starter = Starter(database, outside, self._wake, clock)
+        self.trials = Trials(database, outside, self._wake, clock)
         self.control = Control(database, self._wake, clock)
         self.offers = Offers(database)
         self.executor = Executor(database, outside, self, clock)
@@ -102,17 +103,6 @@ class Engine:
         with self._database.reading() as tx:
             return run_store.find(tx, parent.project_id, run_id)
 
-    def prune(self) -> int:
-        """Delete runs that ended long ago, a batch a transaction; return how many."""
-        before, deleted = self._clock() - self._options.keep_days * 86_400, 0
-        while True:
-            with self._database.transaction(durable=False) as tx:
-                old = run_store.outdated(tx, before, _PRUNE_BATCH)
-                run_store.forget(tx, old)
-            deleted += len(old)
-            if len(old) < _PRUNE_BATCH:
-                return deleted
-
     def _wake(self) -> None:
         if self.worker is not None:
             self.worker.wake()
@@ -121,6 +111,6 @@ class Engine:
         self.starter.due()
         if self._clock() - self._pruned_at > _PRUNE_EVERY_SECONDS:
             self._pruned_at = self._clock()
-            deleted = self.prune()
+            deleted = prune(self._database, self._options.retention, self._clock())
             if deleted:
                 log.info("runs_pruned", runs=deleted)

@@ -197,10 +197,9 @@ def _applied(compiler: Compiler, node: nodes.Filter | nodes.Test, function: Func
 
     def evaluate(data: Mapping[str, Any]) -> Any:
         value = inner(data)
-        charge_for(value)
-        value = call(value, *[argument(data) for argument in arguments])
-        charge_for(value)
-        return check_size(value) if isinstance(value, str) else value
+        result = call(value, *[argument(data) for argument in arguments])
+        charge_for(value, result)
+        return check_size(result) if isinstance(result, str) else result
 
     return evaluate
 

@@ -25,7 +25,7 @@ from workflow.errors import ExpressionFailed, ExpressionInvalid, WorkflowError
 from workflow.evaluation import compiled
 from workflow.paths import Reference, present
 from workflow.values import LARGEST, Missing, as_text, size_of
-from workflow.work import Counted, charge
+from workflow.work import charge, counted
 
 LONGEST_TEXT = 100_000
 LONGEST_EXPRESSION = 4_000
@@ -117,8 +117,7 @@ class Template:
         """
         if len(self.parts) == 1 and isinstance(self.parts[0], Expression):
             return self.parts[0].resolve(data)
-        with Counted():
-            return self._written(data)
+        return counted(self._written, data)
 
     def _written(self, data: Mapping[str, Any]) -> str:
         texts, left = [], LARGEST
@@ -206,14 +205,13 @@ def _compiled(source: str, tree: nodes.Expr) -> Expression:
 
 
 def _bounded(evaluate: Evaluate) -> Evaluate:
-    def bounded(data: Mapping[str, Any]) -> Any:
-        with Counted():
-            value = evaluate(data)
-            if not isinstance(value, Missing):
-                charge(size_of(value))
-            return value
+    def whole(data: Mapping[str, Any]) -> Any:
+        value = evaluate(data)
+        if not isinstance(value, Missing):
+            charge(size_of(value))
+        return value
 
-    return bounded
+    return lambda data: counted(whole, data)
 
 
 def _tree(source: str) -> nodes.Expr:
@@ -250,8 +248,7 @@ def resolve(value: Any, data: Mapping[str, Any], step: str | None = None) -> Any
     Raises as :meth:`Template.resolve` does.
     """
     try:
-        with Counted():
-            return _resolved(value, data, "")
+        return counted(_resolved, value, data, "")
     except RecursionError:
         raise ExpressionInvalid("It is nested too deeply.", step=step) from None
     except WorkflowError as error:

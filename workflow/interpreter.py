@@ -24,6 +24,7 @@ from workflow.outside import Call, Failure, Outside, StepFailed
 from workflow.recording import Recorder, expression_failure
 from workflow.scope import Scope, opening
 from workflow.signals import HandedOn, Stopped, Suspended, earliest
+from workflow.trial import Trial
 from workflow.values import kind
 from workflow.waiting import Children, Waiter
 
@@ -61,6 +62,7 @@ class Interpreter:
         self._waiter = Waiter(journal, children, clock)
         #: Somebody waits for the answer: the rest is done without them.
         self._answered = answered
+        self._trial = Trial.of(journal.run)
         #: They have waited long enough.
         self._overdue = overdue
         self.response: Mapping[str, Any] | None = journal.run.response
@@ -132,6 +134,8 @@ class Interpreter:
         run = self._journal.run
 
         def perform(fields: Any, key: str) -> tuple[Any, int | None]:
+            if self._trial is not None and not self._trial.live:
+                return self._trial.output(step, self._outside.presentable(fields)), None
             reply = self._outside.send(
                 Call(
                     kind=step.type,
@@ -166,9 +170,14 @@ class Interpreter:
         return self._recorder.output(step, scope.path(step.id), self._fields(step, scope), perform)
 
     def _delay(self, step: Step, scope: Scope) -> Any:
+        if self._trial is not None:
+            return self._pure(step, scope, self._fields(step, scope))
         return self._waiter.delay(step, scope.path(step.id), self._fields(step, scope))
 
     def _workflow(self, step: Step, scope: Scope) -> Any:
+        if self._trial is not None and not self._trial.live:
+            fields = self._pure(step, scope, self._fields(step, scope))
+            return self._trial.output(step, self._outside.presentable(fields))
         return self._waiter.workflow(step, scope.path(step.id), self._fields(step, scope))
 
     def _set(self, step: Step, scope: Scope) -> Any:

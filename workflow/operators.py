@@ -40,8 +40,7 @@ def calculated(symbol: str, calculate: Callable[[Any, Any], Any], one: Any, othe
 def _joined(one: Any, other: Any) -> Any:
     if len(one) + len(other) > LARGEST:
         raise ExpressionFailed(f"The result is longer than {LARGEST:,}.")
-    charge_for(one)
-    charge_for(other)
+    charge_for(one, other)
     return one + other
 
 

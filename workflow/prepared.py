@@ -60,9 +60,7 @@ class Prepared:
     def _plan(self, tx: Transaction) -> _Plan:
         compiled = self._statement.compile(dialect=tx.dialect)
         names = [str(column.key) for column in self._columns]
-        constants = {
-            name: bind.value for name, bind in compiled.binds.items() if not bind.required
-        }
+        constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         plan = _Plan(str(compiled), compiled.positiontup, names, constants)
         self._plans[tx.dialect.name] = plan
         return plan

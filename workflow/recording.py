@@ -84,7 +84,7 @@ class Recorder:
         number = sum(
             one.round == last.round and one.state is AttemptState.FAILED for one in history
         )
-        if not step.retry.retries(failure, number):
+        if self._journal.run.is_test or not step.retry.retries(failure, number):
             raise StepFailed(failure)
         wait = step.retry.wait(number, failure.retry_after, f"{self._journal.run.id}:{path}")
         due_at = (last.finished_at or last.started_at) + wait

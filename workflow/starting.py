@@ -91,7 +91,7 @@ class Starter:
             fit.
 
         """
-        workflow, definition = self._deployed(project_id, name)
+        workflow, definition = self.deployed(project_id, name)
         if definition.trigger["type"] not in kinds:
             raise TriggerRefused(
                 f"The workflow {name} is started by {definition.trigger['type']}, not by "
@@ -298,7 +298,8 @@ class Starter:
             )
         return enablement.settings
 
-    def _deployed(self, project_id: str, name: str) -> tuple[Workflow, Definition]:
+    def deployed(self, project_id: str, name: str) -> tuple[Workflow, Definition]:
+        """Return a workflow, by its name or id, that is in service; raises WorkflowUnknown."""
         with self._database.reading() as tx:
             workflow = store.find(tx, project_id, name) or store.by_id(tx, project_id, name)
         if workflow is None or workflow.deployed is None:

@@ -142,6 +142,7 @@ runs = Table(
     Index("ix_runs_workflow", "workflow_id", "id"),
     Index("ix_runs_state", "project_id", "state", "id"),
     Index("ix_runs_user", "project_id", "user", "id"),
+    Index("ix_runs_size", "project_id", "size"),
 )
 _unfinished = text("state IN ('queued', 'running', 'waiting')")
 for _name, _columns, _where in (

@@ -7,10 +7,13 @@ is written and however large the data are. Outside an evaluation nothing is coun
 from __future__ import annotations
 
 import threading
-from types import TracebackType
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from workflow.errors import ExpressionFailed
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 #: For all expressions of a step's input together: about a second on a slow machine.
 MOST_WORK = 20_000_000
 _PER_ITEM = 4
@@ -23,24 +26,15 @@ class _Counter(threading.local):
 _counter = _Counter()
 
 
-class Counted:
-    """Counts the work within; what is counted already goes on as it is."""
-
-    __slots__ = ("_outermost",)
-
-    def __enter__(self) -> None:
-        self._outermost = _counter.left is None
-        if self._outermost:
-            _counter.left = MOST_WORK
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._outermost:
-            _counter.left = None
+def counted(do: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+    """Return what a function returns, its work counted; within what is counted, along with it."""
+    if _counter.left is not None:
+        return do(*given, **named)
+    _counter.left = MOST_WORK
+    try:
+        return do(*given, **named)
+    finally:
+        _counter.left = None
 
 
 def charge(units: int) -> None:
@@ -59,11 +53,12 @@ def charge(units: int) -> None:
             raise ExpressionFailed("It works through too much data.")
 
 
-def charge_for(value: object) -> None:
-    """Count what it takes to look through a value once, not what is in its items."""
-    if isinstance(value, str):
-        charge(len(value) + 1)
-    elif isinstance(value, list | dict):
-        charge(_PER_ITEM * len(value) + 1)
-    else:
-        charge(1)
+def charge_for(*values: object) -> None:
+    """Count what it takes to look through values once, not what is in their items."""
+    units = 0
+    for value in values:
+        if isinstance(value, str):
+            units += len(value)
+        elif isinstance(value, list | dict):
+            units += _PER_ITEM * len(value)
+    charge(units + 1)

@@ -288,6 +288,7 @@ def _filtered(query: Select[Any], project_id: str, filters: Mapping[str, Any]) -
     for name in ("workflow_id", "user", "state", "reason", "connection_id", "replay_of"):
         if filters.get(name) is not None:
             query = query.where(runs.c[name] == filters[name])
+    query = query.where(runs.c.is_test == bool(filters.get("tests")))
     if filters.get("after") is not None:
         query = query.where(runs.c.created_at >= filters["after"])
     if filters.get("until") is not None:
@@ -304,6 +305,23 @@ def outdated(tx: Transaction, finished_before: float, limit: int) -> list[str]:
             .limit(limit)
         )
     )
+
+
+def sizes(tx: Transaction) -> dict[str, int]:
+    """Return how many characters the runs of each project keep."""
+    rows = tx.execute(select(runs.c.project_id, func.sum(runs.c.size)).group_by(runs.c.project_id))
+    return {project_id: int(size or 0) for project_id, size in rows}
+
+
+def oldest_ended(tx: Transaction, project_id: str, limit: int) -> list[tuple[str, int]]:
+    """Return the ids and sizes of a project's oldest runs that have ended."""
+    rows = tx.execute(
+        select(runs.c.id, runs.c.size)
+        .where(runs.c.project_id == project_id, runs.c.state.in_(list(FINAL)))
+        .order_by(runs.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.size) for row in rows]
 
 
 def forget(tx: Transaction, run_ids: Sequence[str]) -> None:

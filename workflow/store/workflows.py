@@ -65,6 +65,7 @@ _BY_ID = Prepared(
         workflows.c.id == bindparam("workflow_id"),
     )
 )
+_OF_ANY_PROJECT = Prepared(select(workflows).where(workflows.c.id == bindparam("workflow_id")))
 _ENABLEMENT = Prepared(
     select(enablements).where(
         enablements.c.workflow_id == bindparam("workflow_id"),
@@ -94,7 +95,8 @@ def by_id(tx: Transaction, project_id: str, workflow_id: str) -> Workflow | None
 
 def load(tx: Transaction, workflow_id: str) -> Workflow | None:
     """Return a workflow of whatever project, for who has shown that it is theirs to start."""
-    return _workflow(tx.execute(select(workflows).where(workflows.c.id == workflow_id)).first())
+    rows = _OF_ANY_PROJECT.run(tx, {"workflow_id": workflow_id})
+    return Workflow(**rows[0]) if rows else None
 
 
 def of_project(tx: Transaction, project_id: str) -> list[Workflow]:
@@ -217,7 +219,10 @@ def enabled_users(
         enablements.c.enabled,
         enablements.c.user > after,
     )
-    return [_enablement(row._mapping) for row in tx.execute(query.order_by(enablements.c.user).limit(limit))]
+    return [
+        _enablement(row._mapping)
+        for row in tx.execute(query.order_by(enablements.c.user).limit(limit))
+    ]
 
 
 def of_user(tx: Transaction, project_id: str, user: str) -> list[Enablement]:
@@ -232,7 +237,8 @@ def due_schedules(tx: Transaction, now: float, limit: int) -> list[Enablement]:
     """Return the schedules that are due."""
     query = select(enablements).where(enablements.c.next_at <= now, enablements.c.enabled)
     return [
-        _enablement(row._mapping) for row in tx.execute(query.order_by(enablements.c.next_at).limit(limit))
+        _enablement(row._mapping)
+        for row in tx.execute(query.order_by(enablements.c.next_at).limit(limit))
     ]
 
 
