@@ -324,7 +324,7 @@ def main() -> None:
         **{name: version(name) for name in ("gunicorn", "flask", "urllib3", "requests")},
         "sqlite": sqlite3.sqlite_version,
         "cores": os.cpu_count(),
-        "durability": "SQLite WAL; limits and log synchronous=NORMAL, all else FULL",
+        "durability": "SQLite WAL, flushed before it is acknowledged; limits and log are not",
         "left out": "TLS on either side, PostgreSQL, several machines",
     }
     console.print(facts)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from connector.durability import LogFlush, SharedFlush
 from connector.errors import DatabaseUnusable, FieldInvalid, Overloaded
 from connector.turnstile import Waiting, acquire
 
@@ -37,7 +39,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6865_6170
 _BUSY_SECONDS = 15
 #: What a transaction is begun for; SQLite must know.
-_READS, _WRITES, _WRITES_IN_PASSING = "reads", "writes", "writes in passing"
+_READS, _WRITES = "reads", "writes"
 
 __all__ = ["Database", "Transaction"]
 
@@ -78,17 +80,36 @@ class Database:
             If a value cannot be stored or looked up.
 
         """
-        with (
-            _translated(self.engine),
-            self._away(),
-            self._alone(),
-            self._connection(self._writers) as tx,
-        ):
-            tx.connection.info["begins"] = _WRITES if durable else _WRITES_IN_PASSING
-            with tx.begin():
-                if not durable and self.dialect == "postgresql":
-                    tx.exec_driver_sql("SET LOCAL synchronous_commit = off")
-                yield tx
+        with _translated(self.engine), self._away():
+            with self._alone(), self._connection(self._writers) as tx:
+                tx.connection.info["begins"] = _WRITES
+                with tx.begin():
+                    if not durable and self.dialect == "postgresql":
+                        tx.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                    yield tx
+            if durable:
+                self._wait_for_the_disk()
+
+    def _wait_for_the_disk(self) -> None:
+        if self._flush is None:
+            return
+        try:
+            with Waiting():
+                self._flush.wait()
+        except OSError as error:
+            raise DatabaseUnusable(
+                f"The database cannot be written to the disk: {error}"
+            ) from error
+
+    @cached_property
+    def _flush(self) -> SharedFlush | None:
+        """What has commits written to the disk; nothing for PostgreSQL, which does so itself."""
+        if self.dialect != "sqlite":
+            return None
+        with self.engine.connect() as tx:
+            # As SQLite sees it: an address may hold options, and a path be relative.
+            file = tx.exec_driver_sql("PRAGMA database_list").one()[2]
+        return SharedFlush(LogFlush(Path(file)))
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -234,7 +255,7 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     cursor = dbapi_connection.cursor()
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=FULL",
+        "synchronous=NORMAL",  # who must be sure waits for a flush: see durability
         "foreign_keys=ON",
         "secure_delete=FAST",
     ):
@@ -249,7 +270,6 @@ def _begin_sqlite(tx: Transaction) -> None:
     begins = pooled.info.get("begins", _READS)
     execute = cast(sqlite3.Connection, pooled.dbapi_connection).execute
     if pooled.info.get("prepared_for") != begins:
-        execute(f"PRAGMA synchronous={'NORMAL' if begins == _WRITES_IN_PASSING else 'FULL'}")
         execute(f"PRAGMA busy_timeout={1000 * _BUSY_SECONDS if begins == _READS else 0}")
         pooled.info["prepared_for"] = begins
     if begins == _READS:

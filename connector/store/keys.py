@@ -7,11 +7,12 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from connector.database import Transaction
 from connector.models import ApiKey, SigningKeyRecord
 from connector.tables import api_keys, data_keys, signing_keys
+from workflow.prepared import Prepared
 
 #: Data keys are looked up by this "project" for secrets of the installation itself.
 SYSTEM = ""
@@ -52,18 +53,18 @@ def signing_keys_of(
     return [SigningKeyRecord(**row._mapping) for row in rows]
 
 
+_ACTIVE = Prepared(
+    select(signing_keys.c.id).where(
+        signing_keys.c.project_id == bindparam("project_id"),
+        signing_keys.c.id == bindparam("key_id"),
+        signing_keys.c.revoked_at.is_(None),
+    )
+)
+
+
 def signing_key_active(tx: Transaction, project_id: str, key_id: str) -> bool:
     """Say whether a signing key is registered and not revoked."""
-    return (
-        tx.execute(
-            select(signing_keys.c.id).where(
-                signing_keys.c.project_id == project_id,
-                signing_keys.c.id == key_id,
-                signing_keys.c.revoked_at.is_(None),
-            )
-        ).first()
-        is not None
-    )
+    return bool(_ACTIVE.run(tx, {"project_id": project_id, "key_id": key_id}))
 
 
 def revoke_signing_key(tx: Transaction, project_id: str, key_id: str) -> bool:
