@@ -22,7 +22,7 @@ define install
 @rm -f .venv/installed-* .venv/testable-*
 endef
 
-.PHONY: help run test lint test-python test-frontend bench clean chromium
+.PHONY: help run test lint test-python test-chaos test-frontend bench clean chromium
 .DEFAULT_GOAL := help
 
 help: ## list the chores
@@ -39,12 +39,15 @@ lint: $(TESTABLE) ## style and types
 test-python: $(PACKAGES) chromium ## Python tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
+test-chaos: $(TESTABLE) ## kill workers at 200 random moments
+	@CHAOS_KILLS=20 $(BIN)/pytest -q -s tests/acceptance/test_chaos.py
+
 test-frontend: $(PACKAGES) ## style, types and tests of the front end
 	@$(NPM) run --silent check
 	@$(NPM) test --silent
 
 bench: $(TESTABLE) ## benchmarks; each prints ratios measured in one run
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' && $(BIN)/python -m benchmarks.proxy
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]' && for name in proxy expressions workflow; do $(BIN)/python -m benchmarks.$$name || exit; done
 
 clean: ## remove what was built and installed; data stays
 	@rm -rf .venv build dist *.egg-info .*_cache .hypothesis frontend/node_modules connector/web/static/dist

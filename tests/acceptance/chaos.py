@@ -115,7 +115,7 @@ class WorkerProcess:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "/tmp/w/wk.py"],
+            [sys.executable, "-m", "connector.cli", "worker"],
             env=clean_environment() | {"PYTHONPATH": str(_ROOT), **self.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -164,10 +164,16 @@ class Chaos:
             catalogue.deploy(project_id, name, by="chaos")
             catalogue.enable(project_id, name, user, enabled=True)
 
-    def run(self, strike: Callable[[random.Random], None], kills: int, seed: int) -> Toll:
+    def run(
+        self,
+        strike: Callable[[random.Random], None],
+        kills: int,
+        seed: int,
+        send: Callable[[str], str | None] | None = None,
+    ) -> Toll:
         """Strike so often, wait for the end of every accepted run, and count."""
         dice = random.Random(seed)
-        thread = threading.Thread(target=self._accept, daemon=True)
+        thread = threading.Thread(target=self._accept, args=[send or self._start], daemon=True)
         thread.start()
         for _ in range(kills):
             strike(dice)
@@ -177,19 +183,25 @@ class Chaos:
         self._wait_for_the_end(began + 90)
         return self._count(kills, time.monotonic() - began)
 
-    def _accept(self) -> None:
+    def _accept(self, send: Callable[[str], str | None]) -> None:
+        """Offer one event after another; one that is not accepted again, under the same key."""
         number = 0
         while not self._stop.is_set():
             key = f"{self.shape}-{number}"
-            try:
-                [run_id] = self.runtime.engine.starter.event(
-                    self.project_id, "go", {"key": key}, user=self.user, key=key
-                )
-            except (Overloaded, DatabaseUnusable):
-                continue  # refused: it is offered again under the same key
-            self.accepted[key] = run_id
-            number += 1
+            run_id = send(key)
+            if run_id is not None:
+                self.accepted[key] = run_id
+                number += 1
             time.sleep(0.04)
+
+    def _start(self, key: str) -> str | None:
+        try:
+            [run_id] = self.runtime.engine.starter.event(
+                self.project_id, "go", {"key": key}, user=self.user, key=key
+            )
+        except (Overloaded, DatabaseUnusable):
+            return None
+        return run_id
 
     def _wait_for_the_end(self, deadline: float) -> None:
         unfinished = select(func.count()).where(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 
 from connector.config import Settings
 from connector.runtime import Runtime, build
@@ -19,6 +20,7 @@ from ..conftest import SandboxClient, eventually
 from ..people import make_host
 from ..postgres import PostgresServer
 from .chaos import SHAPES, Chaos, Toll, WorkerProcess
+from .server import ServerProcess, free_port
 
 #: `make test-chaos` sets it to 20: with five shapes and two databases that makes 200.
 KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
@@ -35,9 +37,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def runtime(
-    database_url: str, make_settings: Callable[..., Settings]
-) -> Iterator[Runtime]:
+def runtime(database_url: str, make_settings: Callable[..., Settings]) -> Iterator[Runtime]:
     built = build(make_settings(database_url=database_url, workflow_slots=0))
     yield built
     built.close()
@@ -55,6 +55,53 @@ def test_no_run_is_lost_and_no_event_is_doubled(
         toll = chaos.run(lambda dice: kill_one(workers, dice), KILLS, seed=len(shape))
     finally:
         end(workers)
+    check(toll)
+
+
+def test_a_server_that_is_killed_has_accepted_each_event_once_or_not_at_all(
+    make_settings: Callable[..., Settings], sandbox: SandboxClient
+) -> None:
+    runtime = build(make_settings(workflow_slots=0))
+    host = make_host(runtime, "Chaos")
+    host.connect("alice")
+    sandbox.fault(kind="latency", path="/api/track", seconds=0.02, times=None)
+    chaos = Chaos(runtime, host.project.id, "alice", sandbox, "straight")
+    environ = {
+        "HEAPLINE_DATA_DIR": str(runtime.settings.data_dir),
+        "HEAPLINE_DEVELOPMENT_ORIGIN": runtime.settings.development_origin,
+        "HEAPLINE_PORT": str(free_port()),
+    }
+    servers = [ServerProcess(environ)]
+    url = servers[0].url + host.path("/events/trigger")
+    headers = host.headers("alice")
+
+    def send(key: str) -> str | None:
+        """Send an event; nothing if it was not accepted, so that it is sent again."""
+        try:
+            answer = requests.post(
+                url,
+                json={"name": "go", "payload": {"key": key}},
+                headers={**headers, "Idempotency-Key": key},
+                timeout=10,
+            )
+        except requests.RequestException:
+            return None
+        if answer.status_code >= 500:
+            return None
+        assert answer.status_code == 202, answer.text
+        [run_id] = answer.json()["runs"]
+        return str(run_id)
+
+    def kill(dice: random.Random) -> None:
+        time.sleep(dice.uniform(0.3, 1.5))
+        servers[-1].kill()
+        servers.append(ServerProcess(environ))
+
+    try:
+        toll = chaos.run(kill, KILLS, seed=7, send=send)
+    finally:
+        servers[-1].stop()
+        runtime.close()
     check(toll)
 
 

@@ -8,19 +8,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
 from connector import __version__
 from connector.cli import main
 from connector.runtime import builtin_manifest
-from connector.web.problems import every_error, status_of
+from connector.web.problems import every_error, every_workflow_error, status_of
+from workflow import checks
 
-from ..readme import README, commands, with_tables
+from ..readme import README, TABLES, commands, with_tables
 
 ROOT = README.parent
 TEXT = README.read_text(encoding="utf-8")
-_COMMAND = re.compile(r"(?<![\w./-])heapline ((?:[a-z][a-z-]+)(?: [a-z][a-z-]+)?)")
+_COMMAND = re.compile(r"(?<![\w./-])heapline ((?:[a-z][a-z-]+)(?: [a-z][a-z-]+){0,2})")
+#: Those of the product and those of its workflows.
+ERRORS = [*every_error(), *every_workflow_error()]
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -42,15 +44,16 @@ def error_rows() -> dict[str, tuple[str, str]]:
     return {code: (status, words) for code, status, words in rows}
 
 
-def test_the_tables_of_settings_and_commands_are_up_to_date() -> None:
-    assert with_tables(TEXT) == TEXT, "run: python -m tests.readme"
+@pytest.mark.parametrize("document", [pytest.param(one, id=one.name) for one in TABLES])
+def test_the_tables_that_the_code_can_write_are_up_to_date(document: Path) -> None:
+    assert with_tables(document) == document.read_text(), "run: python -m tests.readme"
 
 
 def test_every_error_code_is_in_the_readme_and_no_other() -> None:
-    assert set(error_rows()) == {error.code for error in every_error()}
+    assert set(error_rows()) == {error.code for error in ERRORS}
 
 
-@pytest.mark.parametrize("error", [pytest.param(one, id=one.code) for one in every_error()])
+@pytest.mark.parametrize("error", [pytest.param(one, id=one.code) for one in ERRORS])
 def test_the_readme_gives_the_status_of_an_error_and_words(error: type) -> None:
     status, words = error_rows()[error.code]  # type: ignore[attr-defined]
     assert int(status) == status_of(error)
@@ -62,11 +65,12 @@ def test_the_readme_gives_the_status_of_an_error_and_words(error: type) -> None:
 )
 def test_every_command_that_a_file_names_exists(file: Path) -> None:
     known = {name for name, _ in commands(main)}
-    groups = {name for name, command in main.commands.items() if isinstance(command, click.Group)}
+    groups = {name.rpartition(" ")[0] for name in known}
     for found in _COMMAND.findall(re.sub(r"\s+", " ", file.read_text(encoding="utf-8"))):
-        first = found.split()[0]
+        first, *more = found.split()
         if first in main.commands:
-            assert found in known or first in known or found in groups, found
+            beginnings = {" ".join([first, *more[:count]]) for count in range(3)}
+            assert beginnings & known or found in groups, found
         else:
             assert not _is_quoted(file, first), f"heapline {first}"
 
@@ -116,3 +120,11 @@ def test_the_redirect_uri_in_the_readme_is_the_one_that_is_used() -> None:
 def test_the_changelog_has_a_place_for_what_is_not_released_yet() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[(Unreleased|{re.escape(__version__)})\]", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", [pytest.param(one, id=one.name) for one in TABLES])
+def test_the_workflows_that_a_document_shows_have_no_faults(document: Path) -> None:
+    shown = [code for name, code in _FENCE.findall(document.read_text()) if name == "yaml"]
+    assert shown
+    for text in shown:
+        checks.load(text)
