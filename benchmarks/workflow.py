@@ -14,7 +14,8 @@ keeps nothing (benchmarks/baseline.py). With ``--against`` the same load goes in
 of any other tool, whose workflow must call http://127.0.0.1:<provider-port>/api/track.
 
 Every run is durable as shipped: SQLite in WAL mode; what is accepted, the end of each step and of
-the run are flushed to the disk before anything follows from them. Load generator, provider and servers share the machine's cores.
+the run are flushed to the disk before anything follows from them. Load generator, provider and
+servers share the machine's cores.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ steps:
     type: request
     method: POST
     path: /track
-    body: {event: Four, identity: "<<steps.fields.name>>", properties: {plan: "<<steps.fields.plan>>"}}
+    body:
+      event: Four
+      identity: <<steps.fields.name>>
+      properties: {plan: <<steps.fields.plan>>}
   - {id: answer, type: response, body: {status: "<<steps.send.status>>"}}
 """
 
@@ -230,7 +234,7 @@ def _as_history_grows(runtime: Runtime, site: Site, copies: int) -> dict[str, An
         chosen = ", ".join(instead.get(name, f'r."{name}"') for name in columns)
         tx.exec_driver_sql(
             "INSERT INTO runs WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k "
-            f"WHERE n < {copies}) SELECT {chosen} FROM k, runs r WHERE r.id = '{run.id}'"  # noqa: S608
+            f"WHERE n < {copies}) SELECT {chosen} FROM k, runs r WHERE r.id = '{run.id}'"
         )
     full = _per_step(runtime, site, text, 10, 5)
     pages = []
@@ -273,7 +277,7 @@ def _wait_for_health(site: Site) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{site.url}/health", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{site.url}/health", timeout=2):
                 return
         except OSError:
             time.sleep(0.02)
@@ -329,7 +333,7 @@ def _path(url: str) -> str:
 
 
 def _origin(url: str) -> str:
-    return url[: -len(_path(url))] if url.endswith(_path(url)) else url
+    return url.removesuffix(_path(url))
 
 
 def show(console: Console, rounds: list[Round]) -> list[dict[str, Any]]:
@@ -398,7 +402,7 @@ def main() -> None:
         **{name: version(name) for name in ("gunicorn", "flask", "sqlalchemy", "jinja2")},
         "sqlite": sqlite3.sqlite_version,
         "cores": os.cpu_count(),
-        "durability": "SQLite WAL; acceptance, each step's end and the run's are flushed to the disk",
+        "durability": "SQLite WAL; what is accepted, steps' ends and runs' ends are flushed",
         "left out": "TLS, PostgreSQL, several machines",
     }
     console.print(facts)

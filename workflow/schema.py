@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -85,29 +85,37 @@ def _known(error: ValidationError) -> list[str] | None:
 
 
 def _problem(error: ValidationError) -> str:
-    wanted = _value(error)
-    match error.validator:
-        case "type":
-            names = [wanted] if isinstance(wanted, str) else wanted
-            return f"must be {' or '.join(_NAMES[name] for name in names)}"
-        case "enum":
-            return f"must be one of {', '.join(map(str, wanted))}{_nearest(error)}"
-        case "pattern":
-            return f"must be {_described(error)}"
-        case "minLength" | "minItems" | "minProperties":
-            return "must not be empty" if wanted == 1 else f"must have at least {wanted}"
-        case "maxLength":
-            return f"must have at most {wanted} characters"
-        case "maxItems" | "maxProperties":
-            return f"must have at most {wanted} entries"
-        case "minimum":
-            return f"must be at least {wanted}"
-        case "maximum":
-            return f"must be at most {wanted}"
-        case "uniqueItems":
-            return "must not hold the same twice"
-        case _:
-            return error.message
+    tell = _PROBLEMS.get(str(error.validator))
+    return tell(error, _value(error)) if tell else error.message
+
+
+def _kinds(_error: ValidationError, wanted: Any) -> str:
+    names = [wanted] if isinstance(wanted, str) else wanted
+    return f"must be {' or '.join(_NAMES[name] for name in names)}"
+
+
+def _choices(error: ValidationError, wanted: Any) -> str:
+    return f"must be one of {', '.join(map(str, wanted))}{_nearest(error)}"
+
+
+def _least(_error: ValidationError, wanted: Any) -> str:
+    return "must not be empty" if wanted == 1 else f"must have at least {wanted}"
+
+
+_PROBLEMS: dict[str, Callable[[ValidationError, Any], str]] = {
+    "type": _kinds,
+    "enum": _choices,
+    "pattern": lambda error, _: f"must be {_described(error)}",
+    "minLength": _least,
+    "minItems": _least,
+    "minProperties": _least,
+    "maxLength": lambda _, wanted: f"must have at most {wanted} characters",
+    "maxItems": lambda _, wanted: f"must have at most {wanted} entries",
+    "maxProperties": lambda _, wanted: f"must have at most {wanted} entries",
+    "minimum": lambda _, wanted: f"must be at least {wanted}",
+    "maximum": lambda _, wanted: f"must be at most {wanted}",
+    "uniqueItems": lambda *_: "must not hold the same twice",
+}
 
 
 def _nearest(error: ValidationError) -> str:

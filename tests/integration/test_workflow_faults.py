@@ -33,9 +33,7 @@ steps:
 @pytest.fixture
 def engine(host: Host) -> Iterator[Engine]:
     version = host.runtime.engine.catalogue.push(host.project.id, STEADY)
-    host.runtime.engine.catalogue.deploy(
-        host.project.id, str(version.document["name"]), by="tests"
-    )
+    host.runtime.engine.catalogue.deploy(host.project.id, str(version.document["name"]), by="tests")
     yield host.runtime.engine
     host.runtime.engine.stop()
 
@@ -147,9 +145,7 @@ def test_runs_go_on_by_themselves_once_the_database_can_be_written_again(
         with pytest.raises(DatabaseUnusable, match=r"cannot be used"):
             engine.starter.start(host.project.id, "nap", {"pad": "x" * 300_000})
         eventually(lambda: time.time() > (waiting.due_at or 0) + 1)
-        assert not any(
-            engine.control.run(host.project.id, run.id).state.is_final for run in found
-        )
+        assert not any(engine.control.run(host.project.id, run.id).state.is_final for run in found)
     finally:
         lift()
     for run in found:

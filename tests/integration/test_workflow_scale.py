@@ -59,7 +59,7 @@ def multiply(runtime: Runtime, run_id: str, copies: int, **changed: str) -> None
     with runtime.database.transaction(durable=False) as tx:
         tx.execute(
             text(
-                f"INSERT INTO runs ({quoted}) WITH RECURSIVE k(n) AS "  # noqa: S608
+                f"INSERT INTO runs ({quoted}) WITH RECURSIVE k(n) AS "
                 f"(SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < {copies}) "
                 f"SELECT {picked} FROM k, runs r WHERE r.id = '{run_id}'"
             )
@@ -73,9 +73,7 @@ def test_ten_thousand_waiting_runs_cost_no_threads_and_little_memory(
     name = deploy(engine, host, PAUSE)
     engine.start()
     first = engine.starter.start(host.project.id, name, {})
-    eventually(
-        lambda: engine.control.run(host.project.id, first.id).state is RunState.WAITING
-    )
+    eventually(lambda: engine.control.run(host.project.id, first.id).state is RunState.WAITING)
     process = psutil.Process()
     threads, memory = process.num_threads(), process.memory_info().rss
     multiply(host.runtime, first.id, 9_499)
@@ -106,9 +104,7 @@ def test_a_flood_of_one_project_holds_no_other_up(
     for _ in range(10):
         began = time.monotonic()
         run = engine.starter.start(other_host.project.id, "quick", {})
-        eventually(
-            lambda run=run: engine.control.run(other_host.project.id, run.id).state.is_final
-        )
+        eventually(lambda run=run: engine.control.run(other_host.project.id, run.id).state.is_final)
         waits.append(time.monotonic() - began)
     assert engine.control.runs(host.project.id, {"state": "queued"})
     assert max(waits) < 1.0, waits
