@@ -24,11 +24,18 @@ from connector.web import (
     problems,
     proxy,
     sdk,
+    triggers,
 )
 
 LARGEST_BODY = 1024 * 1024
-_TOKEN_PATHS = ("/projects/", "/v2/projects/", "/api/")
-_API_BLUEPRINTS = (proxy.blueprint, sdk.blueprint, connect_sdk.blueprint, health.blueprint)
+_TOKEN_PATHS = ("/projects/", "/v2/projects/", "/api/", "/hooks/", "/triggers/")
+_API_BLUEPRINTS = (
+    proxy.blueprint,
+    sdk.blueprint,
+    connect_sdk.blueprint,
+    triggers.blueprint,
+    health.blueprint,
+)
 _PAGE_BLUEPRINTS = (connect.blueprint, portal.blueprint, console.blueprint)
 
 

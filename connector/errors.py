@@ -9,7 +9,7 @@
     ├── AccessError                 the caller may not do this
     │   ├── TokenMissing            ├── TokenInvalid         ├── TokenExpired
     │   ├── ApiKeyInvalid           ├── ScopeMissing         ├── SignInFailed
-    │   └── OriginNotAllowed
+    │   ├── OriginNotAllowed        └── WebhookRefused
     ├── NotFound                    nothing of that id belongs to the caller
     ├── ConnectError                an account could not be connected
     │   ├── ConnectExpired          ├── ConnectForeignBrowser  ├── ConnectRefused
@@ -131,6 +131,10 @@ class SignInFailed(AccessError, code="sign_in_failed"):
 
 class OriginNotAllowed(AccessError, code="origin_not_allowed"):
     """This origin is not among the project's allowed origins."""
+
+
+class WebhookRefused(AccessError, code="webhook_refused"):
+    """The delivery does not show that it comes from who may send it."""
 
 
 class NotFound(HeaplineError, code="not_found"):

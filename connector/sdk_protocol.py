@@ -6,10 +6,11 @@ Pure functions.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connector import sdk_workflows
 from connector.connect_sessions import Wish
 from connector.errors import FieldInvalid
 from connector.manifest import AuthMode, AuthorizationCode, ClientCredentials, Manifest
@@ -21,6 +22,7 @@ from connector.models import (
     Status,
     User,
 )
+from workflow.offers import Offer
 
 #: What the SDK asks for before it offers a function; a self-hosted server has all of them.
 FEATURES = [
@@ -80,6 +82,7 @@ def me(
     connectors: Mapping[str, Manifest],
     connections: Sequence[Connection],
     configurations: Configurations,
+    offers: Sequence[Offer],
 ) -> dict[str, Any]:
     """Return ``GET /sdk/me``: who the user is and what they have connected."""
     return {
@@ -95,7 +98,7 @@ def me(
         },
         "integrations": {
             name: _integration_state(
-                [one for one in connections if one.connector == name], configurations
+                [one for one in connections if one.connector == name], configurations, offers
             )
             for name in connectors
         },
@@ -103,13 +106,14 @@ def me(
 
 
 def _integration_state(
-    connections: Sequence[Connection], configurations: Configurations
+    connections: Sequence[Connection], configurations: Configurations, offers: Sequence[Offer]
 ) -> dict[str, Any]:
     live = [one for one in connections if one.status is not Status.DISCONNECTED]
     if not live:
         return {"enabled": False, "allCredentials": []}
     first = next((one for one in live if one.status is Status.CONNECTED), live[0])
     default = configurations[first.id][0]
+    states = sdk_workflows.states(sdk_workflows.of_connector(offers, first.connector))
     return {
         "enabled": True,
         "credentialId": first.id,
@@ -117,15 +121,18 @@ def _integration_state(
         "providerId": first.account_key,
         "providerData": dict(first.account),
         "sharedSettings": dict(default.shared_settings),
-        "workflowSettings": dict(default.workflow_settings),
-        "configuredWorkflows": dict(default.workflow_settings),
+        "workflowSettings": states,
+        "configuredWorkflows": states,
         "configMeta": dict(default.meta),
-        "allCredentials": [credential(one, configurations[one.id]) for one in live],
+        "allCredentials": [credential(one, configurations[one.id], offers) for one in live],
     }
 
 
-def credential(connection: Connection, configurations: Sequence[Configuration]) -> dict[str, Any]:
+def credential(
+    connection: Connection, configurations: Sequence[Configuration], offers: Sequence[Offer]
+) -> dict[str, Any]:
     """Return a connection as the SDK's credential; never a secret."""
+    states = sdk_workflows.states(sdk_workflows.of_connector(offers, connection.connector))
     return {
         "id": connection.id,
         "projectId": connection.project_id,
@@ -145,19 +152,19 @@ def credential(connection: Connection, configurations: Sequence[Configuration]) 
         "dateValidUntil": None,
         "refreshFailureCount": 0,
         "externalId": connection.external_id,
-        "configurations": [configuration(one) for one in configurations],
+        "configurations": [configuration(one, states) for one in configurations],
     }
 
 
-def configuration(value: Configuration) -> dict[str, Any]:
-    """Return a configuration."""
+def configuration(value: Configuration, states: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration; workflows are switched on for a user, so all say the same of them."""
     return {
         "id": value.id,
         "connectCredentialId": value.connection_id,
         "isDefault": value.is_default,
         "externalId": value.external_id,
         "sharedSettings": dict(value.shared_settings),
-        "workflowSettings": dict(value.workflow_settings),
+        "workflowSettings": dict(states),
         "configMeta": {},
         "meta": dict(value.meta),
         "dateCreated": iso(value.created_at),
@@ -171,10 +178,12 @@ def integration(
     connections: Sequence[Connection],
     settings: AppCredentials,
     modes: Sequence[AuthMode],
+    offers: Sequence[Offer],
     *,
     public_url: str,
+    webhook_key: Callable[[Offer], str],
 ) -> dict[str, Any]:
-    """Return an item of ``GET /sdk/integrations``: a connector with the modes it offers."""
+    """Return an item of ``GET /sdk/integrations``: a connector with its modes and workflows."""
     own = integration_id(project.id, manifest.name)
     consents = [isinstance(mode, AuthorizationCode) for mode in modes]
     live = [one for one in connections if one.status is not Status.DISCONNECTED]
@@ -196,15 +205,9 @@ def integration(
         "dateUpdated": iso(project.created_at),
         "noPermissionWorkflows": [],
         "providerData": None,
-        "workflows": [],
-        "configs": [{"id": own, "integrationId": own, "values": _portal_values(manifest)}],
-        "sdkIntegrationConfig": {
-            "oauthInputs": [],
-            "accountTypes": [_account_type(manifest, mode, settings.scopes) for mode in modes],
-            "authConfigInputs": [],
-            "postOauthInputs": [],
-            "dataSources": {},
-        },
+        "workflows": sdk_workflows.listed(offers, own, webhook_key),
+        "configs": [{"id": own, "integrationId": own, "values": _portal_values(manifest, offers)}],
+        "sdkIntegrationConfig": _connecting(manifest, modes, settings),
     }
 
 
@@ -240,14 +243,26 @@ def _text(options: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _portal_values(manifest: Manifest) -> dict[str, Any]:
+def _portal_values(manifest: Manifest, offers: Sequence[Offer]) -> dict[str, Any]:
     return {
         "accentColor": manifest.brand_color,
         "paragonLink": False,
         "description": manifest.description,
         "overview": "",
         "sharedMeta": {"inputs": []},
-        "workflowMeta": {},
+        "workflowMeta": sdk_workflows.meta(offers),
+    }
+
+
+def _connecting(
+    manifest: Manifest, modes: Sequence[AuthMode], settings: AppCredentials
+) -> dict[str, Any]:
+    return {
+        "oauthInputs": [],
+        "accountTypes": [_account_type(manifest, mode, settings.scopes) for mode in modes],
+        "authConfigInputs": [],
+        "postOauthInputs": [],
+        "dataSources": {},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from connector.database import Database
 from connector.errors import FieldInvalid, NotFound
@@ -68,8 +69,12 @@ class Secrets:
             if not store.remove(tx, project_id, name):
                 raise NotFound
 
-    def open_all(self, project_id: str) -> dict[str, str]:
+    def open_all(
+        self, project_id: str, *, only: Container[str] | None = None
+    ) -> dict[str, str]:
         """Return every value by name, for a run; they are masked in all text from now on.
+
+        ``only``: those names, as far as they are there.
 
         Raises
         ------
@@ -81,6 +86,7 @@ class Secrets:
             opened = {
                 one.name: self._sealer.open(tx, PROJECT_SECRETS, project_id, one.name, one.sealed)
                 for one in store.all_of(tx, project_id)
+                if only is None or one.name in only
             }
         remember(*opened.values())
         return opened

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
-import jsonschema
 import structlog
 
 from connector import __version__
 from connector import errors as e
 from connector.database import Database, Transaction
-from connector.manifest import Action, Manifest
+from connector.manifest import Manifest
 from connector.models import Connection, Status, User
 from connector.notices import Notices
-from connector.outbound import Outbound, OutboundRequest, UpstreamResponse
-from connector.proxy import retrying
+from connector.outbound import Outbound, OutboundRequest
 from connector.proxy.call import ProxyRequest
 from connector.proxy.forward import Proxy
 from connector.redaction import redact, redact_values
 from connector.secrets import Secrets
+from connector.step_answers import held, reply
+from connector.step_requests import address_of, body_of, headers_of, invalid, of_action, query_of
 from connector.store import usable as usable_store
 from connector.store import users as user_store
 from connector.tokens import on_behalf
@@ -33,9 +30,6 @@ from workflow.outside import Call, Deferred, Failure, Person, Reply, StepFailed
 
 log = structlog.get_logger(__name__)
 
-#: A step's answer is kept with the run; who needs more asks page by page.
-LARGEST_ANSWER = 1_000_000
-_JSON = ("Content-Type", "application/json")
 _KINDS: tuple[tuple[type[e.HeaplineError], str], ...] = (
     (e.UpstreamTimeout, "timeout"),
     (e.UpstreamUnreachable, "network"),
@@ -43,7 +37,6 @@ _KINDS: tuple[tuple[type[e.HeaplineError], str], ...] = (
     (e.CredentialRefreshFailed, "unavailable"),
     (e.ResponseTooLarge, "limit"),
 )
-_OF_STATUS = {408: "timeout", 429: "rate_limit", 503: "unavailable", 504: "timeout"}
 
 
 class Steps:
@@ -158,9 +151,11 @@ class Steps:
     def _connector(self, call: Call) -> Reply:
         manifest = self._connectors.get(call.connector or "")
         if manifest is None:
-            raise _invalid("connector_unknown", f"There is no connector {call.connector!r}.")
-        fields = call.fields if call.kind == "request" else _of_action(manifest, call.fields)
-        body, headers = _written(fields)
+            raise invalid("connector_unknown", f"There is no connector {call.connector!r}.")
+        if not call.user:
+            raise invalid("user_missing", "The run is for no user, so that it has no connection.")
+        fields = call.fields if call.kind == "request" else of_action(manifest, call.fields)
+        body, content_type = body_of(fields)
         answer = self._proxy.forward(
             on_behalf(call.project_id, call.user),
             ProxyRequest(
@@ -168,45 +163,47 @@ class Steps:
                 connector=manifest.name,
                 method=fields["method"],
                 target=str(fields["path"]).lstrip("/"),
-                query=_query(fields),
-                headers=headers,
+                query=query_of(fields),
+                headers=headers_of(fields) + content_type,
                 body=io.BytesIO(body) if body else None,
                 body_length=len(body),
-                selector=fields.get("connection") or call.connection_id or None,
+                selector=str(fields.get("connection") or call.connection_id) or None,
                 seconds=call.seconds,
                 idempotency_key=call.idempotency_key,
                 once=True,
             ),
         )
         try:
-            content = b""
-            for chunk in answer.chunks:
-                content += chunk
-                if len(content) > LARGEST_ANSWER:
-                    raise e.ResponseTooLarge(most_bytes=LARGEST_ANSWER)
+            content = held(answer.chunks)
         finally:
             answer.close()
-        retry_after = manifest.retry.retry_after_header
-        return _reply(answer.status, answer.headers, content, retry_after)
+        return reply(answer.status, answer.headers, content, manifest.retry.retry_after_header)
 
     def _other(self, call: Call) -> Reply:
-        fields = call.fields
-        url = _address(fields)
-        body, headers = _written(fields)
-        headers.append(("Accept-Encoding", "identity"))
-        if not any(name.lower() == "user-agent" for name, _ in headers):
-            headers.append(("User-Agent", f"heapline/{__version__}"))
-        if not any(name.lower() == "idempotency-key" for name, _ in headers):
-            headers.append(("Idempotency-Key", call.idempotency_key))
-        with Waiting():
-            answer = self._outbound.send(
-                OutboundRequest(
-                    method=fields["method"], url=url, headers=headers, body=body or None
-                ),
-                seconds=call.seconds,
+        url = address_of(call.fields)
+        body, content_type = body_of(call.fields)
+        headers = headers_of(call.fields) + content_type
+        named = {name.lower() for name, _ in headers}
+        headers += [
+            (name, value)
+            for name, value in (
+                ("Accept-Encoding", "identity"),
+                ("User-Agent", f"heapline/{__version__}"),
+                ("Idempotency-Key", call.idempotency_key),
             )
-            content = _held(answer, call.seconds)
-        return _reply(answer.status, answer.headers, content, "Retry-After")
+            if name.lower() not in named
+        ]
+        request = OutboundRequest(
+            method=call.fields["method"], url=url, headers=headers, body=body or None
+        )
+        with Waiting():
+            answer = self._outbound.send(request, seconds=call.seconds)
+            try:
+                answer.expect_end(call.seconds)
+                content = held(answer.chunks())
+            finally:
+                answer.close()
+        return reply(answer.status, answer.headers, content, "Retry-After")
 
 
 def _first(connections: list[Connection]) -> Connection | None:
@@ -229,148 +226,3 @@ def _told(connection: Connection) -> dict[str, Any]:
         "region": connection.region,
         "account": dict(connection.account),
     }
-
-
-def _of_action(manifest: Manifest, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request of a named action, its input checked."""
-    action = manifest.actions.get(str(fields["action"]))
-    if action is None:
-        raise _invalid(
-            "action_unknown",
-            f"{manifest.title} has no action {fields['action']!r}. There are: "
-            + ", ".join(manifest.actions),
-        )
-    given = dict(fields["input"])
-    schema_check = jsonschema.Draft202012Validator(dict(action.input)).iter_errors(given)
-    fault = next(schema_check, None)
-    if fault is not None:
-        pointer = "".join(f"/{part}" for part in fault.absolute_path)
-        raise _invalid("input_invalid", f"At /input{pointer}: {fault.message}")
-    path = _filled(action, given)
-    request: dict[str, Any] = {"method": action.method, "path": path}
-    if "connection" in fields:
-        request["connection"] = fields["connection"]
-    if action.method in {"GET", "HEAD", "DELETE"}:
-        request["query"] = given
-    else:
-        request["body"] = given
-    return request
-
-
-def _filled(action: Action, given: dict[str, Any]) -> str:
-    """Return an action's path with its parameters, which are taken out of the input."""
-    parts = []
-    for part in action.path.split("/"):
-        if part.startswith("{") and part.endswith("}"):
-            name = part[1:-1]
-            if name not in given:
-                raise _invalid("input_invalid", f"At /input: {name!r} is required.")
-            parts.append(quote(str(given.pop(name)), safe=""))
-        else:
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _written(fields: Mapping[str, Any]) -> tuple[bytes, list[tuple[str, str]]]:
-    """Return body and headers: JSON, unless it is a text with a type of its own."""
-    headers = [
-        (str(name), value if isinstance(value, str) else json.dumps(value))
-        for name, value in dict(fields.get("headers") or {}).items()
-        if value is not None
-    ]
-    body = fields.get("body")
-    if body is None:
-        return b"", headers
-    has_type = any(name.lower() == "content-type" for name, _ in headers)
-    if isinstance(body, str):
-        return body.encode(), headers if has_type else [*headers, ("Content-Type", "text/plain")]
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return text.encode(), headers if has_type else [*headers, _JSON]
-
-
-def _query(fields: Mapping[str, Any]) -> str:
-    pairs = [
-        (name, value if isinstance(value, str) else json.dumps(value))
-        for name, value in dict(fields.get("query") or {}).items()
-        if value is not None
-    ]
-    return urlencode(pairs, quote_via=quote)
-
-
-def _address(fields: Mapping[str, Any]) -> str:
-    url = str(fields["url"])
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise _invalid("url_invalid", "The url is no address.") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _invalid("url_invalid", "The url must begin with https:// or http://.")
-    if parts.username or parts.password:
-        raise _invalid(
-            "url_invalid", "The url holds a user name. Put it into an Authorization header."
-        )
-    url, query = url.partition("#")[0], _query(fields)
-    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
-
-
-def _held(answer: UpstreamResponse, seconds: float) -> bytes:
-    answer.expect_end(seconds)
-    content = b""
-    try:
-        for chunk in answer.chunks():
-            content += chunk
-            if len(content) > LARGEST_ANSWER:
-                raise e.ResponseTooLarge(most_bytes=LARGEST_ANSWER)
-    finally:
-        answer.close()
-    return content
-
-
-def _reply(status: int, headers: list[tuple[str, str]], content: bytes, retry_after: str) -> Reply:
-    told = {name.lower(): value for name, value in headers}
-    body = _read(content, told.get("content-type", ""))
-    if status >= 400:
-        wait = told.get(retry_after.lower())
-        raise StepFailed(
-            Failure(
-                kind=_OF_STATUS.get(status, "server_error" if status >= 500 else "client_error"),
-                code=f"http_{status}",
-                message=f"The answer was {status}{_beginning(body)}",
-                status=status,
-                retry_after=retrying.parse_retry_after(wait) if wait else None,
-                body=body,
-            )
-        )
-    return Reply(status, {name: told[name] for name in told if name in _KEPT_HEADERS}, body)
-
-
-#: Of an answer's headers, what later steps may need; the rest is noise in every run's record.
-_KEPT_HEADERS = frozenset(
-    {"content-type", "location", "link", "etag", "last-modified", "retry-after", "x-request-id"}
-)
-
-
-def _read(content: bytes, media_type: str) -> Any:
-    if not content:
-        return None
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
-    if "json" in media_type or text.lstrip()[:1] in {"{", "["}:
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return text
-    return text
-
-
-def _beginning(body: Any) -> str:
-    if body is None:
-        return "."
-    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    return f": {text[:300]}"
-
-
-def _invalid(code: str, message: str) -> StepFailed:
-    return StepFailed(Failure(kind="invalid", code=code, message=message))

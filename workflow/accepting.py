@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jsonschema
-
 from workflow.database import Transaction
 from workflow.definition import Definition
 from workflow.errors import TriggerRefused, WorkflowError
 from workflow.expressions import resolve
+from workflow.input_schema import check_data
 from workflow.models import Reason, Run, RunState, new_id
 from workflow.outside import Person
+from workflow.store import orders
 from workflow.store import runs as run_store
 from workflow.values import as_text
 
@@ -72,9 +72,7 @@ def new_run(
 
 def accept(tx: Transaction, run: Run) -> str:
     """Store a run and return its id, or that of the run that its key was accepted for before."""
-    if run.order_key is not None and not run_store.is_first_of_order(
-        tx, run.project_id, run.order_key
-    ):
+    if run.order_key is not None and not orders.is_first(tx, run.project_id, run.order_key):
         run = _behind(run)
     if run_store.accept(tx, run):
         return run.id
@@ -107,13 +105,9 @@ def _check(definition: Definition, trigger: Any) -> None:
     schema = definition.trigger.get("schema")
     if schema is None:
         return
-    data = trigger.get("body") if definition.trigger["type"] == "request" else trigger
-    error = next(jsonschema.Draft202012Validator(schema).iter_errors(data), None)
-    if error is not None:
-        pointer = "".join(f"/{part}" for part in error.absolute_path)
-        raise TriggerRefused(
-            f"At {pointer or '/'}: {error.message}", pointer=pointer, workflow=definition.name
-        )
+    if definition.trigger["type"] == "request":
+        trigger = trigger.get("body") if isinstance(trigger, dict) else None
+    check_data(schema, trigger)
 
 
 def _order_key(definition: Definition, workflow_id: str, user: str, trigger: Any) -> str | None:

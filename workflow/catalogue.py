@@ -171,7 +171,10 @@ class Catalogue:
             workflow = _found(tx, project_id, name)
             before = store.enablement(tx, workflow.id, user)
             kept = dict(before.settings) if before else {}
-            chosen = check_settings(definition, {**kept, **(settings or {})}, complete=enabled)
+            # Who only switches it off can do so whatever a newer version asks for.
+            chosen = kept
+            if enabled or settings:
+                chosen = check_settings(definition, {**kept, **(settings or {})}, complete=enabled)
             due = next_due(definition, now) if enabled else None
             if before and before.enabled and enabled:
                 due = before.next_at

@@ -13,16 +13,20 @@ from typing import Any
 
 from workflow import schema
 from workflow.conditions import check_condition
+from workflow.dates import timestamp
 from workflow.definition import Definition, Step, build
 from workflow.documents import Document, read, step_pointer
 from workflow.errors import DefinitionInvalid, WorkflowError
 from workflow.expressions import parse
 from workflow.functions import check_function
+from workflow.input_schema import schema_faults
 from workflow.paths import Reference
 from workflow.schedules import Schedule
 
 ROOTS = ("trigger", "steps", "user", "connection", "settings", "secrets", "run")
 _LOOP_ROOTS = ("item", "index")
+#: The path of a step within has room in the record.
+DEEPEST_LOOP = 6
 #: Fields that hold conditions or code, which have checks of their own.
 _NO_TEMPLATES = {"code"}
 
@@ -148,6 +152,8 @@ def _trigger(definition: Definition) -> Iterator[Fault]:
             yield Fault("/trigger", error.message)
     if trigger["type"] == "connection" and definition.connector is None:
         yield Fault("/trigger", "needs the workflow's 'connector'")
+    for inner, problem in schema_faults(trigger.get("schema", {})):
+        yield Fault(f"/trigger/schema{inner}", problem)
     scope = _Scope(known=set(), roots=("trigger", "user"))
     for name in ("user", "deduplicate"):
         if name in trigger:
@@ -165,12 +171,15 @@ class _Scope:
     earlier: set[str] = field(default_factory=set)
     settings: set[str] = field(default_factory=set)
     roots: tuple[str, ...] = ROOTS
+    #: The loops around it.
+    loops: int = 0
 
     def within_loop(self) -> _Scope:
-        return _Scope(self.known, set(self.earlier), self.settings, (*ROOTS, *_LOOP_ROOTS))
+        roots = (*ROOTS, *_LOOP_ROOTS)
+        return _Scope(self.known, set(self.earlier), self.settings, roots, self.loops + 1)
 
     def inner(self) -> _Scope:
-        return _Scope(self.known, set(self.earlier), self.settings, self.roots)
+        return _Scope(self.known, set(self.earlier), self.settings, self.roots, self.loops)
 
 
 def _steps(steps: tuple[Step, ...], scope: _Scope) -> Iterator[Fault]:
@@ -189,6 +198,8 @@ def _step(step: Step, scope: _Scope) -> Iterator[Fault]:
             continue
         yield from _templates(value, pointer, scope)
     yield from _own(step)
+    if step.type == "for_each" and scope.loops == DEEPEST_LOOP:
+        yield Fault(step.pointer, f"is in {DEEPEST_LOOP} loops already; no more are taken")
     for place, branch in enumerate(step.branches):
         pointer = f"{step.pointer}/branches/{place}/if"
         yield from _condition(branch.condition, pointer, scope)
@@ -216,13 +227,20 @@ def _own(step: Step) -> Iterator[Fault]:
             check_function(step.fields["code"])
         except WorkflowError as error:
             yield Fault(f"{step.pointer}/code", error.message)
+    if step.type == "delay" and isinstance(step.fields.get("until"), str):
+        try:
+            until = parse(step.fields["until"])
+            if not until.expressions:
+                timestamp(until.resolve({}))
+        except WorkflowError as error:
+            yield Fault(f"{step.pointer}/until", error.message)
 
 
 def _condition(condition: Any, pointer: str, scope: _Scope) -> Iterator[Fault]:
     try:
         check_condition(condition)
     except WorkflowError as error:
-        yield Fault(pointer, error.message)
+        yield Fault(pointer + error.meta.get("pointer", ""), error.message)
     else:
         yield from _templates(condition, pointer, scope)
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflow import accepting
+from workflow.carrying_over import differences
 from workflow.database import Database
-from workflow.definition import Definition, build
-from workflow.errors import RunStateUnfit, RunUnknown, VersionUnfit
-from workflow.models import Attempt, AttemptState, Reason, Run, RunState, new_id
+from workflow.definition import build
+from workflow.errors import RunStateUnfit, RunUnknown, VersionUnfit, WorkflowError
+from workflow.models import Attempt, Reason, Run, RunState
+from workflow.outside import Person
 from workflow.store import attempts as attempt_store
+from workflow.store import orders, parents
 from workflow.store import runs as store
 from workflow.store import workflows as workflow_store
 
@@ -73,17 +76,23 @@ class Control:
 
         """
         run = self.run(project_id, run_id)
-        now = self._clock()
-        with self._database.transaction() as tx:
-            ended = store.end_unheld(tx, run_id, RunState.CANCELLED, Reason.CANCELLED, None, now)
-            if ended:
-                store.release_next(tx, run)
-                if run.parent_id is not None:
-                    store.wake_parent(tx, run.parent_id, now)
-            elif not store.request_cancel(tx, run_id):
+        while not self._cancel(run):
+            # It was taken, or put off, between the two looks.
+            run = self.run(project_id, run_id)
+            if run.state.is_final:
                 raise RunStateUnfit(f"The run has {run.state} already.", state=str(run.state))
         self._wake()
         return self.run(project_id, run_id)
+
+    def _cancel(self, run: Run) -> bool:
+        now = self._clock()
+        with self._database.transaction() as tx:
+            if store.end_unheld(tx, run.id, RunState.CANCELLED, Reason.CANCELLED, None, now):
+                orders.release_next(tx, run.project_id, run.order_key)
+                if run.parent_id is not None:
+                    parents.wake_parent(tx, run.parent_id, now)
+                return True
+            return store.request_cancel(tx, run.id)
 
     def retry(self, project_id: str, run_id: str, *, newest: bool = False) -> Run:
         """Go on with a run from the step that failed, on its version or on the one in service.
@@ -101,7 +110,8 @@ class Control:
         run = self.run(project_id, run_id)
         version = self._newest(run) if newest else run.version
         with self._database.transaction() as tx:
-            if not store.retry(tx, run_id, version):
+            ready = run.order_key is None or orders.is_first(tx, project_id, run.order_key)
+            if not store.retry(tx, run_id, version, ready=ready):
                 raise RunStateUnfit(
                     f"Only a run that has failed or was cancelled can be retried; this one is "
                     f"{run.state}.",
@@ -119,26 +129,30 @@ class Control:
             If there is none.
         VersionUnfit
             If no version is in service.
+        TriggerRefused
+            If the trigger does not fit that version.
 
         """
         run = self.run(project_id, run_id)
         with self._database.reading() as tx:
             workflow = workflow_store.by_id(tx, project_id, run.workflow_id)
-        if workflow is None or workflow.deployed is None:
-            raise VersionUnfit("The workflow is not in service; deploy a version first.")
-        now = self._clock()
-        again = Run(
-            id=new_id(now),
+            if workflow is None or workflow.deployed is None:
+                raise VersionUnfit("The workflow is not in service; deploy a version first.")
+            newest = workflow_store.version(tx, workflow.id, workflow.deployed)
+        if newest is None:
+            raise VersionUnfit("The version in service is gone.")
+        again = accepting.new_run(
+            build(newest.document),
             project_id=project_id,
             workflow_id=run.workflow_id,
-            version=workflow.deployed,
             user=run.user,
-            connection_id=run.connection_id,
-            trigger_type=run.trigger_type,
+            person=Person(
+                run.connection_id, run.context.get("user"), run.context.get("connection")
+            ),
+            settings=run.context.get("settings", {}),
             trigger=run.trigger if trigger is None else trigger,
-            context=run.context,
-            order_key=run.order_key,
-            created_at=now,
+            clock=self._clock,
+            trial=run.context.get("trial"),
             replay_of=run.id,
             is_test=run.is_test,
         )
@@ -150,7 +164,10 @@ class Control:
     def in_bulk(
         self, project_id: str, what: str, filters: Mapping[str, Any], *, limit: int, dry: bool
     ) -> list[str]:
-        """Cancel, retry or replay all runs that match, up to a limit; dry: only say which."""
+        """Cancel, retry or replay all runs that match, up to a limit, and return which.
+
+        ``dry``: only say which it would be.
+        """
         act = {"cancel": self.cancel, "retry": self.retry, "replay": self.replay}[what]
         fit = {
             "cancel": {RunState.QUEUED, RunState.RUNNING, RunState.WAITING},
@@ -166,13 +183,7 @@ class Control:
                 break
             before = page[-1].id
         chosen = chosen[:limit]
-        if not dry:
-            for run_id in chosen:
-                try:
-                    act(project_id, run_id)
-                except RunStateUnfit:
-                    continue  # it has moved on meanwhile
-        return chosen
+        return chosen if dry else [one for one in chosen if _done(act, project_id, one)]
 
     def _newest(self, run: Run) -> str:
         """Return the hash of the version in service, if what the run has done is the same there."""
@@ -181,30 +192,25 @@ class Control:
             if workflow is None or workflow.deployed is None:
                 raise VersionUnfit("The workflow is not in service.")
             newest = workflow_store.version(tx, run.workflow_id, workflow.deployed)
+            present = workflow_store.version(tx, run.workflow_id, run.version)
             history = attempt_store.history(tx, run.id)
-        if newest is None:
-            raise VersionUnfit("The version in service is gone.")
-        differences = _differences(build(newest.document), history)
-        if differences:
+        if newest is None or present is None:
+            raise VersionUnfit("The version is gone.")
+        found = differences(build(present.document), build(newest.document), history)
+        if found:
             raise VersionUnfit(
                 "Steps that the run has done are different in the version in service: "
-                + "; ".join(differences)
+                + "; ".join(found)
                 + ". Replay it instead.",
-                differences=differences,
+                differences=found,
             )
         return newest.hash
 
 
-def _differences(definition: Definition, history: Mapping[str, list[Attempt]]) -> list[str]:
-    types = {step.id: step.type for step in definition.walk()}
-    found = []
-    for path, attempts in history.items():
-        step_id = path.rpartition(".")[2]
-        done = attempts[-1]
-        if done.state is not AttemptState.SUCCEEDED:
-            continue
-        if step_id not in types:
-            found.append(f"{path} is not there")
-        elif types[step_id] != done.step_type:
-            found.append(f"{path} was {done.step_type} and is {types[step_id]}")
-    return found
+def _done(act: Callable[[str, str], Run], project_id: str, run_id: str) -> bool:
+    """Do it to one of many runs; say whether it could be done."""
+    try:
+        act(project_id, run_id)
+    except WorkflowError:
+        return False  # it has moved on meanwhile, or does not fit the version in service
+    return True

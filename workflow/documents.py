@@ -17,13 +17,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from workflow.errors import DefinitionInvalid
 
 LONGEST = 300_000
 _DEEPEST = 60
+_MOST_VALUES = 50_000
 _WORDS: dict[str, bool | None] = {"null": None, "~": None, "": None, "true": True, "false": False}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
@@ -57,7 +58,7 @@ def read(text: str) -> Document:
     if len(text) > LONGEST:
         raise _fault("", f"is longer than {LONGEST:,} characters", None)
     try:
-        _refuse_aliases(text)
+        _check_events(text)
         root = _yaml().compose(io.StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -105,10 +106,19 @@ def _yaml() -> YAML:
     return YAML(typ="safe", pure=True)
 
 
-def _refuse_aliases(text: str) -> None:
+def _check_events(text: str) -> None:
+    """Refuse what would take the parser's next stage long, while it is still read bit by bit."""
+    depth = values = 0
     for event in _yaml().parse(io.StringIO(text)):
+        line = event.start_mark.line + 1
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise _fault("", "uses an anchor; write the value twice", event.start_mark.line + 1)
+            raise _fault("", "uses an anchor; write the value twice", line)
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        values += isinstance(event, ScalarEvent)
+        if depth > _DEEPEST:
+            raise _fault("", "is nested too deeply", line)
+        if values > _MOST_VALUES:
+            raise _fault("", f"has more than {_MOST_VALUES:,} values", line)
 
 
 def _plain(node: Node, pointer: str, lines: dict[str, int]) -> Any:
@@ -136,23 +146,21 @@ def _members(node: MappingNode, pointer: str, lines: dict[str, int]) -> dict[str
         line = key.start_mark.line + 1
         if not isinstance(key, ScalarNode):
             raise _fault(pointer, "has a key that is no text", line)
-        if key.value in members:
-            raise _fault(step_pointer(pointer, key.value), "is there twice", line)
-        if key.value == "<<" and key.style is None:
+        name = _whole_characters(key, pointer, line)
+        inner = step_pointer(pointer, name)
+        if name in members:
+            raise _fault(inner, "is there twice", line)
+        if name == "<<" and key.style is None:
             raise _fault(pointer, "uses <<: to merge; write the members out", line)
-        members[key.value] = _plain(value, step_pointer(pointer, key.value), lines)
-        lines[step_pointer(pointer, key.value)] = line
+        members[name] = _plain(value, inner, lines)
+        lines[inner] = line
     return members
 
 
 def _scalar(node: ScalarNode, pointer: str, line: int) -> Any:
     if node.tag not in _TAGS:
         raise _fault(pointer, f"has the tag {node.tag}; there are no tags here", line)
-    try:
-        # JSON writes a character beyond the first 65,536 as two halves.
-        text = str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeError as error:
-        raise _fault(pointer, "holds half of a character", line) from error
+    text = _whole_characters(node, pointer, line)
     if node.style is not None:
         return text
     if text.lower() in _WORDS:
@@ -165,6 +173,14 @@ def _scalar(node: ScalarNode, pointer: str, line: int) -> Any:
             raise _fault(pointer, "is too large a number", line)
         return number
     return text
+
+
+def _whole_characters(node: ScalarNode, pointer: str, line: int) -> str:
+    """Return a text whose characters beyond the first 65,536 are not in the halves of JSON."""
+    try:
+        return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeError as error:
+        raise _fault(pointer, "holds half of a character", line) from error
 
 
 #: What YAML makes of values without a tag; we look at the text alone.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +19,20 @@ from workflow.errors import ExpressionFailed, WorkflowError
 from workflow.expressions import resolve
 from workflow.functions import run_function
 from workflow.journal import Journal
+from workflow.loops import Rounds
 from workflow.outside import Call, Failure, Outside, StepFailed
-from workflow.recording import Recorder, expression_failure
+from workflow.recording import Perform, Recorder
 from workflow.scope import Scope, opening
-from workflow.signals import HandedOn, Stopped, Suspended, earliest
+from workflow.signals import HandedOn, Stopped
 from workflow.trial import Trial
-from workflow.values import kind
+from workflow.values import as_text, kind
 from workflow.waiting import Children, Waiter
 
 MOST_ITEMS = 10_000
 DEFAULT_TIMEOUT = 60.0
 _FUNCTION_SECONDS = 5.0
+#: Fields without expressions.
+_LITERAL = frozenset({"code", "connector"})
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Interpreter:
         self._journal = journal
         self._outside = outside
         self._recorder = Recorder(journal, outside, clock)
-        self._waiter = Waiter(journal, children, clock)
+        self._waiter = Waiter(journal, self._recorder, children, clock)
         #: Somebody waits for the answer: the rest is done without them.
         self._answered = answered
         self._trial = Trial.of(journal.run)
@@ -94,7 +96,9 @@ class Interpreter:
     def _result(self, scope: Scope) -> Any:
         if self.response is not None:
             return self.response.get("body")
-        return scope.last if self._journal.run.parent_id is not None else None
+        if self._journal.run.parent_id is None:
+            return None
+        return self._recorder.plain(scope.last)
 
     def _steps(self, steps: tuple[Step, ...], scope: Scope) -> None:
         for step in steps:
@@ -115,25 +119,32 @@ class Interpreter:
             scope.put(step.id, output)
 
     def _fields(self, step: Step, scope: Scope) -> Callable[[], Any]:
-        return lambda: {
-            name: value if name in {"code", "connector"} else resolve(value, scope.data)
-            for name, value in step.fields.items()
-        }
+        literal = {name: step.fields[name] for name in _LITERAL & step.fields.keys()}
+        given = {name: value for name, value in step.fields.items() if name not in literal}
+        return lambda: literal | resolve(given, scope.data, step=step.id)
 
-    def _pure(self, step: Step, scope: Scope, compute: Callable[[], Any]) -> Any:
-        """Compute what a step without effect gives; note it, or why it failed."""
-        path = scope.path(step.id)
+    def _pure(
+        self, step: Step, scope: Scope, compute: Callable[[], Any], path: str | None = None
+    ) -> Any:
+        """Compute what has no effect outside; if it fails, note why."""
         try:
             return compute()
         except WorkflowError as error:
-            failure = expression_failure(error)
-            self._journal.note_failure(path, step.type, failure.told())
-            raise StepFailed(failure) from error
+            failure = self._recorder.masked_failure(error)
+            raise self._noted(path or scope.path(step.id), step, failure) from error
+
+    def _noted(self, path: str, step: Step, failure: Failure) -> StepFailed:
+        self._journal.note_failure(path, step.type, failure.told())
+        failed = StepFailed(failure)
+        failed.path = path
+        return failed
 
     def _request(self, step: Step, scope: Scope) -> Any:
         run = self._journal.run
+        own = self._definition.connector
 
         def perform(fields: Any, key: str) -> tuple[Any, int | None]:
+            connector = fields.get("connector") or own
             if self._trial is not None and not self._trial.live:
                 return self._trial.output(step, self._outside.presentable(fields)), None
             reply = self._outside.send(
@@ -141,8 +152,8 @@ class Interpreter:
                     kind=step.type,
                     project_id=run.project_id,
                     user=run.user,
-                    connection_id=run.connection_id,
-                    connector=fields.get("connector") or self._definition.connector,
+                    connection_id=run.connection_id if connector == own else "",
+                    connector=connector,
                     fields=fields,
                     idempotency_key=key,
                     seconds=step.timeout or DEFAULT_TIMEOUT,
@@ -151,7 +162,7 @@ class Interpreter:
             output = {"status": reply.status, "headers": dict(reply.headers), "body": reply.body}
             return output, reply.status
 
-        return self._recorder.output(step, scope.path(step.id), self._fields(step, scope), perform)
+        return self._recorded(step, scope, perform)
 
     def _function(self, step: Step, scope: Scope) -> Any:
         def perform(fields: Any, _key: str) -> tuple[Any, int | None]:
@@ -167,22 +178,32 @@ class Interpreter:
                 )
                 raise StepFailed(failure) from error
 
-        return self._recorder.output(step, scope.path(step.id), self._fields(step, scope), perform)
+        return self._recorded(step, scope, perform)
+
+    def _recorded(self, step: Step, scope: Scope, perform: Perform) -> Any:
+        fields = self._fields(step, scope)
+        return self._recorder.output(
+            step, scope.path(step.id), fields, perform, guarded=scope.guards(step)
+        )
 
     def _delay(self, step: Step, scope: Scope) -> Any:
         if self._trial is not None:
             return self._pure(step, scope, self._fields(step, scope))
-        return self._waiter.delay(step, scope.path(step.id), self._fields(step, scope))
+        fields = self._fields(step, scope)
+        return self._waiter.delay(step, scope.path(step.id), fields, guarded=scope.guards(step))
 
     def _workflow(self, step: Step, scope: Scope) -> Any:
         if self._trial is not None and not self._trial.live:
             fields = self._pure(step, scope, self._fields(step, scope))
             return self._trial.output(step, self._outside.presentable(fields))
-        return self._waiter.workflow(step, scope.path(step.id), self._fields(step, scope))
+        fields = self._fields(step, scope)
+        return self._waiter.workflow(step, scope.path(step.id), fields, guarded=scope.guards(step))
 
     def _set(self, step: Step, scope: Scope) -> Any:
-        values = self._pure(step, scope, lambda: resolve(step.fields["values"], scope.data))
-        shown = self._outside.presentable(values)
+        values = self._pure(
+            step, scope, lambda: resolve(step.fields["values"], scope.data, step=step.id)
+        )
+        shown = self._recorder.shown(values)
         self._journal.note(scope.path(step.id), step.type, None, shown)
         return values
 
@@ -201,16 +222,19 @@ class Interpreter:
         output = {"branch": "else" if place is None else place}
         self._journal.note(scope.path(step.id), step.type, None, output)
         scope.put(step.id, output)
-        self._steps(step.else_steps if place is None else step.branches[place].steps, scope)
+        steps = step.else_steps if place is None else step.branches[place].steps
+        self._steps(steps, scope.within(step))
         return output
 
     def _response(self, step: Step, scope: Scope) -> Any:
         if self.response is not None:
             return {"sent": True}
         fields = self._pure(step, scope, self._fields(step, scope))
-        self.response = self._pure(step, scope, lambda: _checked_response(fields))
+        # It is kept with the run, where nothing secret is.
+        checked = self._pure(step, scope, lambda: _checked_response(fields))
+        self.response = self._outside.without_secrets(checked)
         self._journal.note(
-            scope.path(step.id), step.type, self._outside.presentable(fields), {"sent": True}
+            scope.path(step.id), step.type, self._recorder.shown(fields), {"sent": True}
         )
         if self._answered and step is not self._definition.steps[-1]:
             raise HandedOn
@@ -218,69 +242,47 @@ class Interpreter:
 
     def _stop(self, step: Step, scope: Scope) -> Any:
         fields = self._pure(step, scope, self._fields(step, scope))
-        self._journal.note(scope.path(step.id), step.type, fields, None)
-        raise Stopped(str(fields.get("reason", "")))
+        reason = self._outside.without_secrets(as_text(fields.get("reason", "")))
+        self._journal.note(scope.path(step.id), step.type, {"reason": reason}, None)
+        raise Stopped(reason)
 
     def _fail(self, step: Step, scope: Scope) -> Any:
         fields = self._pure(step, scope, self._fields(step, scope))
         failure = Failure(
-            kind="invalid",
-            code=str(fields.get("error", "failed_by_step")),
-            message=str(fields["message"]),
+            kind="fail_step",
+            code=as_text(fields.get("error", "failed_by_step")),
+            message=self._outside.without_secrets(as_text(fields["message"])),
         )
-        self._journal.note_failure(scope.path(step.id), step.type, failure.told())
-        raise StepFailed(failure)
+        raise self._noted(scope.path(step.id), step, failure)
 
     def _for_each(self, step: Step, scope: Scope) -> Any:
         items = self._pure(step, scope, lambda: _items(resolve(step.fields["in"], scope.data)))
-        rounds = [scope.item(step.id, index, item) for index, item in enumerate(items)]
-        outcomes = self._rounds(step, rounds)
-        suspended = [one for one in outcomes if isinstance(one, Suspended)]
-        if suspended:
-            raise earliest(suspended)
         collects = step.fields.get("on_item_error") == "collect"
+        guarded = scope.guards(step) or collects
+
+        def do(place: int) -> Any:
+            inner = scope.item(step.id, place, items[place], guarded=guarded)
+            self._steps(step.body, inner)
+            if "result" not in step.fields:
+                return inner.last
+            path = inner.prefix.removesuffix(".")
+            return self._pure(
+                step,
+                inner,
+                lambda: resolve(step.fields["result"], inner.data, step=step.id),
+                path=path,
+            )
+
+        with self._journal.shared(step.fields.get("at_once", 1) > 1):
+            rounds = Rounds(do, len(items), collects=collects)
+            results, failed = rounds.run(step.fields.get("at_once", 1))
         errors = [
-            {"index": index, "item": items[index], "error": one.failure.told()}
-            for index, one in enumerate(outcomes)
-            if isinstance(one, StepFailed)
+            {"index": place, "item": items[place], "error": one.failure.told()}
+            for place, one in failed.items()
         ]
-        if errors and not collects:
-            raise next(one for one in outcomes if isinstance(one, StepFailed))
-        results = [
-            self._pure(step, inner, lambda inner=inner: _collected(step, inner))  # type: ignore[misc]
-            for inner, one in zip(rounds, outcomes, strict=True)
-            if not isinstance(one, StepFailed)
-        ]
-        output = {"items": results, "errors": errors, "count": len(items)}
         shown = {"count": len(items), "succeeded": len(results), "failed": len(errors)}
         self._journal.note(scope.path(step.id), step.type, None, shown)
-        return output
-
-    def _rounds(self, step: Step, rounds: list[Scope]) -> list[Exception | None]:
-        """Do the steps for every item, some at once; after a failure that counts, no more."""
-        stops = step.fields.get("on_item_error") != "collect"
-        failed = False
-
-        def one(inner: Scope) -> Exception | None:
-            nonlocal failed
-            if failed:
-                return None
-            try:
-                self._steps(step.body, inner)
-            except (StepFailed, Suspended) as error:
-                failed = failed or (stops and isinstance(error, StepFailed))
-                return error
-            return None
-
-        at_once = step.fields.get("at_once", 1)
-        if at_once == 1 or len(rounds) < 2:
-            return [one(inner) for inner in rounds]
-        shared, self._journal.is_shared = self._journal.is_shared, True
-        try:
-            with ThreadPoolExecutor(min(at_once, len(rounds)), "item") as pool:
-                return list(pool.map(one, rounds))
-        finally:
-            self._journal.is_shared = shared
+        return {"items": results, "errors": errors, "count": len(items)}
 
 
 def _items(value: Any) -> list[Any]:
@@ -289,12 +291,6 @@ def _items(value: Any) -> list[Any]:
     if len(value) > MOST_ITEMS:
         raise ExpressionFailed(f"for_each takes {MOST_ITEMS:,} items at most, not {len(value):,}.")
     return value
-
-
-def _collected(step: Step, inner: Scope) -> Any:
-    if "result" in step.fields:
-        return resolve(step.fields["result"], inner.data)
-    return inner.last
 
 
 def _checked_response(fields: Mapping[str, Any]) -> dict[str, Any]:

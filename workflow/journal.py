@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from workflow.database import Database, Transaction
 from workflow.errors import ClaimLost
-from workflow.models import Attempt, AttemptState, Run, RunState
+from workflow.models import Attempt, AttemptState, Reason, Run, RunState
 from workflow.store import attempts as store
+from workflow.store import orders, parents
 from workflow.store import runs as run_store
 
 #: Steps without an effect of their own are written with the next that has one, or so many at once.
@@ -62,12 +64,11 @@ class Journal:
 
         """
         with self._database.transaction(durable=durable or bool(self._ended)) as tx:
-            cancel = self._hold(tx)
+            if self._hold(tx):
+                raise Cancelled
             self._write_kept(tx)
             store.put(tx, self.run.id, attempt)
         self._remember(attempt)
-        if cancel:
-            raise Cancelled
 
     def end(
         self,
@@ -161,16 +162,38 @@ class Journal:
                 tx, self.run, state, now=now, reason=reason, size=self.size, **told
             ):
                 raise ClaimLost
-            run_store.release_next(tx, self.run)
+            orders.release_next(tx, self.run.project_id, self.run.order_key)
             if self.run.parent_id is not None:
-                run_store.wake_parent(tx, self.run.parent_id, now)
+                parents.wake_parent(tx, self.run.parent_id, now)
 
     def suspend(self, state: RunState, reason: str | None, **told: Any) -> None:
         """Let the run wait, or queue it again; raises as :meth:`finish` does."""
         with self._database.transaction() as tx:
-            self._write_kept(tx)
-            if not run_store.suspend(tx, self.run, state, reason=reason, size=self.size, **told):
-                raise ClaimLost
+            if not self._hold(tx):
+                self._write_kept(tx)
+                run_store.suspend(tx, self.run, state, reason=reason, size=self.size, **told)
+                if parents.any_ended(tx, self._children()):
+                    parents.wake_parent(tx, self.run.id, self._clock())
+                return
+        self.finish(RunState.CANCELLED, Reason.CANCELLED, response=told.get("response"))
+
+    def _children(self) -> list[str]:
+        """Return the runs that steps wait for."""
+        last = [attempts[-1] for attempts in self._history.values()]
+        return [
+            one.output["run_id"]
+            for one in last
+            if one.step_type == "workflow" and one.state is AttemptState.WAITING
+        ]
+
+    @contextmanager
+    def shared(self, shared: bool) -> Iterator[None]:
+        """Say, if so, that steps within are under way at the same time."""
+        before, self.is_shared = self.is_shared, self.is_shared or shared
+        try:
+            yield
+        finally:
+            self.is_shared = before
 
     def _hold(self, tx: Transaction) -> bool:
         """Make sure of the claim; say whether the run is to be cancelled."""

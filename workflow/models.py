@@ -27,6 +27,7 @@ class RunState(StrEnum):
 
 
 FINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
 
 
 class Reason(StrEnum):

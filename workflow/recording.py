@@ -40,8 +40,18 @@ class Recorder:
         self._outside = outside
         self._clock = clock
 
-    def output(self, step: Step, path: str, resolve: Callable[[], Any], perform: Perform) -> Any:
+    def output(
+        self,
+        step: Step,
+        path: str,
+        resolve: Callable[[], Any],
+        perform: Perform,
+        *,
+        guarded: bool = False,
+    ) -> Any:
         """Return what a step gave, now or before.
+
+        ``guarded``: the run goes on when it fails, so that a retry of the run is not one of it.
 
         Raises
         ------
@@ -60,7 +70,7 @@ class Recorder:
                 self._cut_off(step, last)
                 continue
             if last is not None and last.state is AttemptState.FAILED:
-                self._wait_or_fail(step, path, last, history)
+                self._wait_or_fail(step, path, history, guarded=guarded)
             number = 1 + sum(one.state is not AttemptState.DEFERRED for one in history)
             self._attempt(step, path, number, resolve, perform)
 
@@ -76,13 +86,17 @@ class Recorder:
         )
         self._journal.end(attempt, AttemptState.FAILED, error=failure.told())
 
-    def _wait_or_fail(self, step: Step, path: str, last: Attempt, history: list[Attempt]) -> None:
+    def _wait_or_fail(
+        self, step: Step, path: str, history: list[Attempt], *, guarded: bool
+    ) -> None:
         """Return when another attempt is due."""
-        if last.round < self._journal.run.round:
+        last = history[-1]
+        if last.round < self._journal.run.round and not guarded:
             return  # somebody asked for another try
         failure = Failure.from_told(last.error or {})
         number = sum(
-            one.round == last.round and one.state is AttemptState.FAILED for one in history
+            one.state is AttemptState.FAILED and (guarded or one.round == last.round)
+            for one in history
         )
         if self._journal.run.is_test or not step.retry.retries(failure, number):
             raise StepFailed(failure)
@@ -108,7 +122,7 @@ class Recorder:
         try:
             fields = resolve()
         except WorkflowError as error:
-            failure = expression_failure(error)
+            failure = self.masked_failure(error)
             self._journal.put(
                 replace(
                     attempt,
@@ -143,6 +157,15 @@ class Recorder:
         )
         until = None if deferred.seconds is None else self._clock() + deferred.seconds
         raise Suspended(deferred.reason, until, {"step": attempt.path, "message": deferred.message})
+
+    def masked_failure(self, error: WorkflowError) -> Failure:
+        """Return what a step fails with whose fields have no value; secrets are masked."""
+        failure = expression_failure(error)
+        return Failure.from_told(self._outside.without_secrets(failure.told()))
+
+    def holds_secrets(self, value: Any) -> bool:
+        """Say whether JSON data hold the value of a secret."""
+        return bool(self._outside.without_secrets(value) != value)
 
     def shown(self, fields: Any) -> Any:
         """Return what a step was given as people may see it, cut off if it is long."""

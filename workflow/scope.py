@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from workflow.definition import Step
 from workflow.models import Run
 
 
@@ -15,6 +16,8 @@ class Scope:
 
     data: dict[str, Any]
     prefix: str = ""
+    #: A failure here is handled by a step around: it does not fail the run.
+    guarded: bool = False
     #: What the last step gave.
     last: Any = field(default=None)
 
@@ -24,13 +27,22 @@ class Scope:
 
     def put(self, step_id: str, output: Any) -> None:
         """Let later steps see what a step gave."""
-        self.data["steps"][step_id] = output
+        # Never changed in place: somebody may hold what <<steps>> was.
+        self.data["steps"] = {**self.data["steps"], step_id: output}
         self.last = output
 
-    def item(self, step_id: str, index: int, item: Any) -> Scope:
+    def guards(self, step: Step) -> bool:
+        """Say whether the run goes on when a step fails."""
+        return self.guarded or step.on_error != "fail"
+
+    def within(self, step: Step) -> Scope:
+        """Return the scope of the steps in a branch; what they give is seen outside too."""
+        return Scope(self.data, self.prefix, self.guards(step))
+
+    def item(self, step_id: str, index: int, item: Any, *, guarded: bool) -> Scope:
         """Return the scope of one round of a loop; what its steps give is not seen outside."""
-        data = {**self.data, "steps": dict(self.data["steps"]), "item": item, "index": index}
-        return Scope(data, f"{self.prefix}{step_id}[{index}].")
+        data = {**self.data, "item": item, "index": index}
+        return Scope(data, f"{self.prefix}{step_id}[{index}].", guarded)
 
 
 def opening(run: Run, secrets: Mapping[str, str]) -> Scope:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workflow.models import Reason
+
+#: What a run is woken from by the reason it waits for.
+_WOKEN = frozenset({Reason.REAUTHORISATION, Reason.CHILD})
+
 
 class Suspended(Exception):
     """The run goes on later; nothing of it stays in memory."""
@@ -32,6 +37,7 @@ class Stopped(Exception):
 
 
 def earliest(found: list[Suspended]) -> Suspended:
-    """Return the one of several that is over first."""
-    timed = [one for one in found if one.until is not None]
-    return min(timed, key=lambda one: one.until or 0.0) if timed else found[0]
+    """Return one wait for several: over when the first is, or when somebody wakes one of them."""
+    first = min(found, key=lambda one: (one.reason not in _WOKEN, one.until or 0.0))
+    until = min((one.until for one in found if one.until is not None), default=None)
+    return Suspended(first.reason, until, first.detail)

@@ -135,7 +135,7 @@ class Starter:
 
         In the caller's transaction: the connection is there together with them.
         """
-        run_store.wake_connection(tx, person.connection_id, self._clock())
+        run_store.wake_user(tx, project_id, user, self._clock())
         for workflow, definition in self._in_service(project_id, "connection"):
             enablement = store.enablement(tx, workflow.id, user)
             if definition.connector != connector or not enablement or not enablement.enabled:
@@ -211,16 +211,16 @@ class Starter:
         definition = self._definition(workflow.id, workflow.deployed)
         due_at, after = enablement.next_at or now, next_due(definition, now)
         trigger = {"due_at": due_at, "next_at": after}
-        run = self._run(
-            workflow,
-            definition,
-            enablement.user,
-            enablement.settings,
-            trigger,
-            key=f"schedule:{enablement.user}:{due_at}",
-        )
+        key = f"schedule:{enablement.user}:{due_at}"
+        user, settings = enablement.user, enablement.settings
+        run = None
+        try:
+            run = self._run(workflow, definition, user, settings, trigger, key=key)
+        except TriggerRefused as error:
+            # The next time may fit; others that are due must not wait behind it.
+            log.warning("schedule_refused", workflow=workflow.id, message=error.message)
         with self._database.transaction() as tx:
-            if store.set_next(tx, enablement, after):
+            if store.set_next(tx, enablement, after) and run is not None:
                 accepting.accept(tx, run)
 
     def _waiting_for(

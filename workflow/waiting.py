@@ -9,17 +9,24 @@ from typing import Any, Protocol
 
 from workflow.dates import timestamp
 from workflow.definition import Step
-from workflow.errors import ExpressionFailed, WorkflowError
+from workflow.errors import ExpressionFailed, TriggerRefused, WorkflowError
 from workflow.journal import Journal
 from workflow.models import Attempt, AttemptState, Reason, Run, RunState
 from workflow.outside import Failure, StepFailed
-from workflow.recording import expression_failure
+from workflow.recording import Recorder
 from workflow.signals import Suspended
 from workflow.values import is_number
 
 LONGEST_DELAY = 366 * 86_400.0
 #: A parent that was not woken looks by itself after so long.
 _CHILD_LOOK_SECONDS = 60.0
+
+
+_NOT_FOR_OTHERS = (
+    "A secret cannot be given to another workflow, which would keep it with its run. That workflow "
+    "can use <<secrets…>> itself."
+)
+Resolve = Callable[[], Mapping[str, Any]]
 
 
 class Children(Protocol):
@@ -36,14 +43,19 @@ class Waiter:
     """Makes one run's steps wait."""
 
     def __init__(
-        self, journal: Journal, children: Children, clock: Callable[[], float] = time.time
+        self,
+        journal: Journal,
+        recorder: Recorder,
+        children: Children,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
+        self._recorder = recorder
         self._children = children
         self._clock = clock
 
-    def delay(self, step: Step, path: str, resolve: Callable[[], Mapping[str, Any]]) -> Any:
-        """Return when a delay is over.
+    def delay(self, step: Step, path: str, resolve: Resolve, *, guarded: bool = False) -> Any:
+        """Return when a delay is over; ``guarded`` as for what is recorded.
 
         Raises
         ------
@@ -53,7 +65,7 @@ class Waiter:
             If its length or moment is none.
 
         """
-        attempt = self._latest(path)
+        attempt = self._latest(path, guarded=guarded)
         if attempt is not None and attempt.state is AttemptState.SUCCEEDED:
             return attempt.output
         if attempt is None or attempt.state is not AttemptState.WAITING:
@@ -65,9 +77,9 @@ class Waiter:
             raise Suspended(Reason.DELAY, until, {"step": path})
         return self._journal.end(attempt, AttemptState.SUCCEEDED, output=attempt.output).output
 
-    def workflow(self, step: Step, path: str, resolve: Callable[[], Mapping[str, Any]]) -> Any:
+    def workflow(self, step: Step, path: str, resolve: Resolve, *, guarded: bool = False) -> Any:
         """Return what another workflow gave; raises as :meth:`delay` does."""
-        attempt = self._latest(path)
+        attempt = self._latest(path, guarded=guarded)
         if attempt is not None and attempt.state is AttemptState.SUCCEEDED:
             return attempt.output
         if attempt is None or attempt.state is not AttemptState.WAITING:
@@ -104,6 +116,8 @@ class Waiter:
     def _start(self, step: Step, path: str, fields: Mapping[str, Any]) -> str:
         run = self._journal.run
         try:
+            if self._recorder.holds_secrets(fields):
+                raise TriggerRefused(_NOT_FOR_OTHERS)
             return self._children.start_child(
                 run, f"{path}#{run.round}", fields["workflow"], fields.get("input", {})
             )
@@ -112,22 +126,21 @@ class Waiter:
             self._fail(step, path, failure)
             raise StepFailed(failure) from error
 
-    def _latest(self, path: str) -> Attempt | None:
+    def _latest(self, path: str, *, guarded: bool) -> Attempt | None:
         history = self._journal.history(path)
         if not history:
             return None
         last = history[-1]
-        if last.state is AttemptState.FAILED and last.round == self._journal.run.round:
+        this_round = guarded or last.round == self._journal.run.round
+        if last.state is AttemptState.FAILED and this_round:
             raise StepFailed(Failure.from_told(last.error or {}))
         return last
 
-    def _resolved(
-        self, step: Step, path: str, resolve: Callable[[], Mapping[str, Any]]
-    ) -> Mapping[str, Any]:
+    def _resolved(self, step: Step, path: str, resolve: Resolve) -> Mapping[str, Any]:
         try:
             return resolve()
         except WorkflowError as error:
-            failure = expression_failure(error)
+            failure = self._recorder.masked_failure(error)
             self._fail(step, path, failure)
             raise StepFailed(failure) from error
 
@@ -138,20 +151,20 @@ class Waiter:
                 seconds = fields["seconds"]
                 if not is_number(seconds) or seconds < 0:
                     raise ExpressionFailed(f"A delay is a number of seconds, not {seconds!r}.")
-                until = now + seconds
+                until = now + min(seconds, 2 * LONGEST_DELAY)
             else:
                 until = float(timestamp(fields["until"]))
             if until - now > LONGEST_DELAY:
                 raise ExpressionFailed("A delay is 366 days at most.")
         except WorkflowError as error:
-            failure = expression_failure(error)
+            failure = self._recorder.masked_failure(error)
             self._fail(step, path, failure)
             raise StepFailed(failure) from error
         return float(until)
 
     def _begin(self, step: Step, path: str, given: Any, output: Any) -> Attempt:
         attempt = self._new(step, path, AttemptState.WAITING)
-        attempt = replace(attempt, input=given, output=output)
+        attempt = replace(attempt, input=self._recorder.shown(given), output=output)
         self._journal.put(attempt, durable=True)
         return attempt
 

@@ -22,7 +22,10 @@ from connector.cli.secrets import secrets
 from connector.cli.serving import sandbox, serve
 from connector.cli.settings import settings
 from connector.cli.signing_keys import signing_keys
+from connector.cli.starting import event
 from connector.cli.token import token
+from connector.cli.worker import worker
+from connector.cli.workflow import workflow
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +44,7 @@ for command in (
     database,
     demo,
     doctor,
+    event,
     expression,
     keys,
     manifest,
@@ -54,5 +58,7 @@ for command in (
     settings,
     signing_keys,
     token,
+    worker,
+    workflow,
 ):
     main.add_command(command)

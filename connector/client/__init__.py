@@ -1,8 +1,9 @@
-"""A client for servers of the host product: sign user tokens, call as a user, manage connections.
+"""A client for servers of the host product: call as a user, manage connections, run workflows.
 
     HeaplineClientError
     ├── HeaplineApiError        Heapline answered with an error; ``code`` says which
     ├── HeaplineUnreachable     Heapline could not be reached, or its answer broke off
+    ├── RunNotEnded             a run took longer than somebody would wait for it
     └── ProviderError           the provider's answer was an error (``raise_for_status``)
 
 It needs ``requests`` and this package's token module alone: no database, no web framework.
@@ -17,8 +18,10 @@ from connector.client.answers import (
     Response,
 )
 from connector.client.heapline import Heapline
+from connector.client.runs import Attempt, Run, RunNotEnded, WholeRun, Workflow
 
 __all__ = [
+    "Attempt",
     "Connection",
     "Heapline",
     "HeaplineApiError",
@@ -26,4 +29,8 @@ __all__ = [
     "HeaplineUnreachable",
     "ProviderError",
     "Response",
+    "Run",
+    "RunNotEnded",
+    "WholeRun",
+    "Workflow",
 ]

@@ -7,11 +7,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
-from urllib.parse import urlencode
 
 from connector import tokens
-from connector.client.answers import Connection, Response, read_connection, unexpected
-from connector.client.transport import Transport, api_error, json_object, quoted, target_below
+from connector.client.answers import Connection, Response, read_connection
+from connector.client.calls import Calls
+from connector.client.transport import Transport, api_error, quoted, target_below
+from connector.client.workflows import WorkflowCalls
 
 _TOKEN_SECONDS = 3600
 #: A token is signed anew when it has less than this left.
@@ -19,14 +20,13 @@ _FRESH_SECONDS = 300
 _CACHED_TOKENS = 10_000
 #: What the server may take beyond the time that it was given for the provider.
 _MARGIN_SECONDS = 5.0
-_API_SECONDS = 30.0
 #: On every answer of a provider, and on none of Heapline's own.
 _PASSED_ON = "X-Heapline-Attempts"
 
 Body = bytes | str | Mapping[str, str] | IO[bytes]
 
 
-class Heapline:
+class Heapline(WorkflowCalls):
     """One project on one Heapline server.
 
     ``private_key`` (PEM) signs user tokens, which :meth:`request` needs; ``api_key`` is for all the
@@ -50,7 +50,7 @@ class Heapline:
         self._transport = Transport(url)
         self._project_id = project_id
         self._private_key = private_key
-        self._api_key = api_key
+        self._calls = Calls(self._transport, api_key)
         self._tokens: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -138,16 +138,8 @@ class Heapline:
 
         Raises as :meth:`connection` does.
         """
-        wanted = {"user": user, "connector": connector, "status": status, "limit": "200"}
-        query = {name: value for name, value in wanted.items() if value is not None}
-        while True:
-            listed = self._call("GET", "connections", query)
-            if not {"items", "next_cursor"} <= listed.keys():
-                raise unexpected(200)
-            yield from (read_connection(item) for item in listed["items"])
-            if listed["next_cursor"] is None:
-                return
-            query["cursor"] = listed["next_cursor"]
+        items = self._calls.items("connections", user=user, connector=connector, status=status)
+        return (read_connection(item) for item in items)
 
     def connection(self, connection_id: str) -> Connection:
         """Return a connection.
@@ -162,14 +154,14 @@ class Heapline:
             If there is no API key.
 
         """
-        return read_connection(self._call("GET", f"connections/{quoted(connection_id)}"))
+        return read_connection(self._calls("GET", f"connections/{quoted(connection_id)}"))
 
     def disconnect(self, connection_id: str) -> Connection:
         """End a connection and return it; nothing changes when it has ended already.
 
         Raises as :meth:`connection` does.
         """
-        return read_connection(self._call("DELETE", f"connections/{quoted(connection_id)}"))
+        return read_connection(self._calls("DELETE", f"connections/{quoted(connection_id)}"))
 
     def connect_link(
         self,
@@ -191,14 +183,14 @@ class Heapline:
             "return_url": return_url,
             "connection_id": connection_id,
         }
-        return str(self._call("POST", "connect-links", json=wanted)["url"])
+        return str(self._calls("POST", "connect-links", json=wanted)["url"])
 
     def delete_user(self, user: str) -> None:
         """Delete a user and everything of theirs.
 
         Raises as :meth:`connection` does.
         """
-        self._call("DELETE", f"users/{quoted(user)}")
+        self._calls("DELETE", f"users/{quoted(user)}")
 
     def _token(self, user: str) -> str:
         with self._lock:
@@ -212,24 +204,3 @@ class Heapline:
             while len(self._tokens) > _CACHED_TOKENS:
                 self._tokens.popitem(last=False)
         return token
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        json: Any = None,
-    ) -> Any:
-        if self._api_key is None:
-            raise ValueError("This call needs api_key.")
-        target = f"/api/v1/{path}" + (f"?{urlencode(query)}" if query else "")
-        answer = self._transport.send(
-            method, target, self._api_key, json=json, timeout=_API_SECONDS
-        )
-        if answer.status_code == 204:
-            return None
-        body = json_object(answer)
-        if answer.status_code >= 300 or body is None:
-            raise api_error(answer)
-        return body

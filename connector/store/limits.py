@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.database import Transaction
-from workflow.prepared import Prepared
 from connector.tables import rate_windows
+from workflow.prepared import Prepared
 
 _READ = Prepared(
     select(rate_windows.c.slices, rate_windows.c.blocked_until).where(

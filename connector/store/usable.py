@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, select
 from connector.database import Transaction
 from connector.models import Connection, CredentialRow
 from connector.store.connections import from_values
-from workflow.prepared import Prepared
 from connector.tables import connections, credentials, signing_keys, users
+from workflow.prepared import Prepared
 
 _CREDENTIAL_COLUMNS = [(column.name, f"cr_{column.name}") for column in credentials.c]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from typing import Any, cast
 
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import UnicodeConverter, ValidationError
 
+from connector import plain_json
 from connector.errors import (
     BodyInvalid,
     HeaplineError,
@@ -99,6 +98,21 @@ def api_key() -> ApiKey:
     return runtime().access.api_key(bearer())
 
 
+def raw_body() -> bytes:
+    """Return the body as it was sent.
+
+    Raises
+    ------
+    RequestTooLarge
+        If it is longer than this server accepts.
+
+    """
+    raw = request.get_data()
+    if request.content_length is None and len(raw) == request.max_content_length:
+        raise RequestTooLarge  # werkzeug cuts a chunked body off at the limit and goes on
+    return raw
+
+
 def json_object() -> dict[str, Any]:
     """Return the body as a JSON object whatever its media type says; blank counts as ``{}``.
 
@@ -110,27 +124,16 @@ def json_object() -> dict[str, Any]:
         If it is longer than this server accepts.
 
     """
-    raw = request.get_data()
-    if request.content_length is None and len(raw) == request.max_content_length:
-        raise RequestTooLarge  # werkzeug cuts a chunked body off at the limit and goes on
+    raw = raw_body()
     if not raw.strip():
         return {}
     try:
-        data = json.loads(raw, parse_constant=_refuse_number, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        data = plain_json.parsed(raw)
+    except ValueError as error:
         raise BodyInvalid(f"The body is no JSON: {error}.") from error
     if not isinstance(data, dict):
         raise BodyInvalid("The body must be a JSON object.")
     return data
-
-
-def _refuse_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _refuse_number(text[:20])
 
 
 def allow_origins(app: Flask) -> None:

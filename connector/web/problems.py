@@ -75,6 +75,7 @@ WORKFLOW_STATUS: dict[type[w.WorkflowError], int] = {
     w.RunStateUnfit: 409,
     w.VersionUnfit: 409,
     w.ClaimLost: 409,
+    w.RunFailed: 502,
 }
 _STATUS: dict[type, int] = {**STATUS, **WORKFLOW_STATUS}
 

@@ -466,6 +466,9 @@ HARMLESS = {
     "AuthorizationCode.token_body",
     "AuthorizationCode.token_url",
     "ConnectAttempt.session_id",
+    "Run.state",  # how far it has come
+    "WholeRun.state",
+    "Attempt.state",
     "NewAccount.secret",  # prints nothing of itself
     "MasterKey.secret",  # prints its id alone
     "DataKey.secret",  # prints its id alone

@@ -58,9 +58,7 @@ def _working_runtime(
 
 
 @pytest.fixture
-def workshop(
-    _working_runtime: Runtime, _other_api: Upstream, sandbox: SandboxClient
-) -> Workshop:
+def workshop(_working_runtime: Runtime, _other_api: Upstream, sandbox: SandboxClient) -> Workshop:
     """A project of the test's own on a runtime whose engine is at work."""
     _other_api.reset()
     return Workshop(make_host(_working_runtime, "Acme Notes"), _other_api, sandbox)

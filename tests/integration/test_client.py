@@ -222,8 +222,11 @@ def test_the_client_needs_nothing_of_the_server() -> None:
         "connector",
         "connector.client",
         "connector.client.answers",
+        "connector.client.calls",
         "connector.client.heapline",
+        "connector.client.runs",
         "connector.client.transport",
+        "connector.client.workflows",
         "connector.errors",
         "connector.tokens",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,11 @@ connections = {{ values = ["{connection}"] }}
 signing_keys = {{ values = ["{signing_key}"] }}
 regions = {{ values = ["us", "eu"] }}
 secrets = {{ values = ["crm_token", "a1"] }}
+workflows = {{ values = ["hello", "welcome"] }}
+doomed = {{ values = ["doomed-0", "doomed-1", "doomed-2", "doomed-3"] }}
+versions = {{ values = ["draft", "deployed", "1"] }}
+runs = {{ values = ["{runs[0]}", "{runs[1]}", "{runs[2]}"] }}
+events = {{ values = ["signed_up"] }}
 
 [parameters]
 "path.name" = {{ dictionary = "connectors", probability = 0.7 }}
@@ -47,6 +53,12 @@ secrets = {{ values = ["crm_token", "a1"] }}
 "path.connection_id" = {{ dictionary = "connections", probability = 0.7 }}
 "path.secret_name" = {{ dictionary = "secrets", probability = 0.7 }}
 "path.signing_key_id" = {{ dictionary = "signing_keys", probability = 0.7 }}
+"path.workflow_name" = {{ dictionary = "workflows", probability = 0.7 }}
+"path.version" = {{ dictionary = "versions", probability = 0.7 }}
+"path.run_id" = {{ dictionary = "runs", probability = 0.7 }}
+"query.workflow" = {{ dictionary = "workflows", probability = 0.7 }}
+"body.version" = {{ dictionary = "versions", probability = 0.7 }}
+"body.event" = {{ dictionary = "events", probability = 0.7 }}
 "body.connector" = {{ dictionary = "connectors", probability = 0.7 }}
 "body.auth_mode" = {{ dictionary = "auth_modes", probability = 0.7 }}
 "body.user" = {{ dictionary = "users", probability = 0.7 }}
@@ -67,13 +79,33 @@ include-name = [
     "POST /api/v1/signing-keys",
     "PUT /api/v1/secrets/{{secret_name}}",
     "PUT /api/v1/notices",
+    "POST /api/v1/workflows",
+    "POST /api/v1/workflows/validate",
+    "GET /api/v1/workflows/{{workflow_name}}/versions",
+    "PUT /api/v1/workflows/{{workflow_name}}/settings",
+    "PUT /api/v1/workflows/{{workflow_name}}/users/{{external_id}}",
+    "POST /api/v1/workflows/{{workflow_name}}/runs",
+    "POST /api/v1/events",
+    "GET /api/v1/runs",
+    "POST /api/v1/runs/bulk",
+    "GET /api/v1/runs/{{run_id}}/attempts",
 ]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404"]
+
+# What it deletes is not what the others are about.
+[[operations]]
+include-name = "DELETE /api/v1/workflows/{{workflow_name}}"
+parameters = {{ "path.workflow_name" = {{ dictionary = "doomed", probability = 0.7 }} }}
 
 # It would send to the addresses that were made up for the settings.
 [[operations]]
 include-path = "/api/v1/notices/test"
 enabled = false
+
+# A workflow or a run of that name may be asked for there as well.
+[[operations]]
+include-path = ["/api/v1/workflows/validate", "/api/v1/runs/bulk"]
+phases.coverage.unexpected-methods = ["put", "patch", "trace"]
 
 # Disconnecting ends a connection and leaves it listed, with its status.
 [[operations]]
@@ -88,6 +120,7 @@ def test_schemathesis_finds_no_fault(app: Flask, host: Host, tmp_path: Path) -> 
     connection = host.connect("alice")
     host.connect("bob", GLOBEX)
     key = host.runtime.access.new_api_key(host.project.id, "tests", tuple(SCOPES))[1]
+    runs = _workflows(host)
     config = tmp_path / "schemathesis.toml"
     config.write_text(
         _CONFIG.format(
@@ -95,6 +128,7 @@ def test_schemathesis_finds_no_fault(app: Flask, host: Host, tmp_path: Path) -> 
             connection=connection.id,
             signing_key=host.signing_key_id,
             origin=HOST_ORIGIN,
+            runs=runs,
         )
     )
     with serving(app) as url:
@@ -112,7 +146,21 @@ def test_schemathesis_finds_no_fault(app: Flask, host: Host, tmp_path: Path) -> 
             check=False,
         )
     assert found.returncode == 0, found.stdout + found.stderr
-    assert "Tested: 21" in found.stdout
+    assert "Tested: 46" in found.stdout
+
+
+def _workflows(host: Host) -> list[str]:
+    """Make workflows of each kind of owner, and runs that wait for a worker."""
+    engine, project = host.runtime.engine, host.project.id
+    steps = [{"id": "a", "type": "set", "values": {"b": 1}}]
+    hello = {"name": "hello", "trigger": {"type": "manual"}, "steps": steps}
+    waiting = {"type": "event", "event": "signed_up"}
+    welcome = {"name": "welcome", "connector": "heap", "trigger": waiting, "steps": steps}
+    for one in (hello, welcome, *({**hello, "name": f"doomed-{n}"} for n in range(4))):
+        version = engine.catalogue.push(project, json.dumps(one))
+        engine.catalogue.deploy(project, version.workflow_id, by="tests")
+    engine.catalogue.enable(project, "welcome", "alice", enabled=True)
+    return [engine.starter.start(project, "hello", {}).id for _ in range(3)]
 
 
 def test_the_description_is_open_to_all_and_names_this_server(
@@ -146,4 +194,4 @@ def test_every_operation_names_its_scope_and_describes_its_errors_in_one_form(
                     described = document["components"]["responses"][answer["$ref"].split("/")[-1]]
                     schema = described["content"]["application/json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/Error"}
-    assert len(names) == len(set(names)) == 22
+    assert len(names) == len(set(names)) == 47

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from connector.models import Status
 from connector.runtime import Runtime
@@ -18,32 +16,7 @@ from connector.store import configurations as configuration_store
 from connector.store import connections as connection_store
 
 from ..people import ACME, GLOBEX, HOST_ORIGIN, Host
-
-
-@dataclass
-class Sdk:
-    """Calls the way the SDK does: always with these headers, whatever the body is."""
-
-    client: FlaskClient
-    host: Host
-    user: str = "alice"
-
-    def __call__(self, method: str, path: str, body: object = None, **headers: str) -> TestResponse:
-        sent = {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            "X-Paragon-SDK-Version": "2.4.0",
-            "Origin": HOST_ORIGIN,
-            **self.host.headers(self.user),
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        data = json.dumps(body) if body is not None else None
-        return self.client.open(self.host.path(path), method=method, headers=sent, data=data)
-
-    def json(self, method: str, path: str, body: object = None, **headers: str) -> Any:
-        answer = self(method, path, body, **headers)
-        assert answer.status_code == 200, answer.text
-        return answer.json
+from .sdk_caller import Sdk, refusal
 
 
 @pytest.fixture
@@ -59,17 +32,6 @@ def app(shared_app: Flask) -> Flask:
 @pytest.fixture
 def sdk(client: FlaskClient, host: Host) -> Sdk:
     return Sdk(client, host)
-
-
-def refusal(answer: TestResponse) -> tuple[int, str]:
-    """Return status and code of an error, after checking the envelope that the SDK reads."""
-    body = answer.json
-    assert set(body) == {"message", "code", "status", "meta"}
-    assert body["status"] == answer.status_code
-    assert isinstance(body["message"], str)
-    assert set(body["meta"]) >= {"requestId", "retryable"}
-    assert answer.headers["X-Request-Id"] == body["meta"]["requestId"]
-    return answer.status_code, body["code"]
 
 
 def test_me_before_anything_is_connected(sdk: Sdk) -> None:
@@ -254,10 +216,8 @@ def test_settings_are_merged_into_the_default_configuration(sdk: Sdk) -> None:
 
     assert change(sharedSettings={"a": 1})["sharedSettings"] == {"a": 1}
     assert change(sharedSettings={"b": None})["sharedSettings"] == {"a": 1, "b": None}
-    workflow = {"w": {"enabled": True, "settings": {"x": 3}}}
-    assert change(workflowSettings=workflow)["sharedSettings"] == {"a": 1, "b": None}
     state = sdk.json("GET", "/me")["integrations"]["heap"]
-    assert (state["workflowSettings"], state["configuredWorkflows"]) == (workflow, workflow)
+    assert state["sharedSettings"] == {"a": 1, "b": None}
 
 
 def test_configurations_come_and_go_but_for_the_default_one(sdk: Sdk) -> None:

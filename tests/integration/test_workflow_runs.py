@@ -53,9 +53,7 @@ def deploy(engine: Engine, host: Host) -> Callable[..., str]:
         name = str(version.document["name"])
         engine.catalogue.deploy(host.project.id, name, by="tests")
         if "connector" in version.document:
-            engine.catalogue.enable(
-                host.project.id, name, "alice", enabled=True, settings=settings
-            )
+            engine.catalogue.enable(host.project.id, name, "alice", enabled=True, settings=settings)
         return name
 
     return deployed

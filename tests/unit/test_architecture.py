@@ -13,7 +13,7 @@ import pytest
 from connector import errors
 from connector.errors import HeaplineError
 from connector.web import problems
-from connector.web.problems import every_error
+from connector.web.problems import every_error, every_workflow_error
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "connector"
@@ -36,14 +36,18 @@ LAYERS: list[set[str]] = [
         "wire",
         "smtp",
         "notice_queue",
+        "plain_json",
+        "webhook_schemes",
     },
-    {"config", "database", "bindings", "channels", "client"},
+    {"config", "database", "bindings", "channels", "client", "webhook_keys"},
     {"store", "outbound"},
     {"ratelimit", "requestlog", "sealing", "auth", "notice_sending"},
     {"access", "apps", "secrets", "notices"},
     {"credentials"},
     {"connections", "proxy"},
-    {"accounts", "connect_sessions"},
+    {"accounts", "connect_sessions", "sdk_workflows", "webhooks", "step_answers"},
+    {"step_requests"},
+    {"steps"},
     {"connecting", "sdk_protocol"},
     {"runtime"},
     {"web"},
@@ -302,7 +306,7 @@ def _is_public(tree: ast.Module, wanted: ast.AST) -> bool:
 
 
 def test_every_error_has_a_code_a_status_and_words() -> None:
-    found = list(every_error())
+    found = [*every_error(), *every_workflow_error()]
     codes = [one.code for one in found]
     assert len(codes) == len(set(codes))
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", code) for code in codes)
@@ -311,7 +315,14 @@ def test_every_error_has_a_code_a_status_and_words() -> None:
         assert one.__doc__.strip().endswith((".", ">")), one
         assert 400 <= problems.status_of(one) <= 599, one
         assert "code" in vars(one), f"{one.__name__} has no code of its own"
-    assert set(problems.STATUS) <= set(found)
+    assert {*problems.STATUS, *problems.WORKFLOW_STATUS} <= set(found)
+
+
+def test_every_error_of_workflows_has_a_status_that_somebody_has_thought_of() -> None:
+    """The root's is that of a fault of ours, which what people send must never be answered with."""
+    root, *others = every_workflow_error()
+    assert problems.status_of(root) == 500
+    assert [one.__name__ for one in others if problems.status_of(one) == 500] == []
 
 
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
@@ -328,9 +339,9 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 def test_only_errors_of_ours_are_raised_on_purpose() -> None:
     """What a caller is to handle comes from the tree; the rest are faults or a library's rules."""
-    allowed = {one.__name__ for one in every_error()} | {
+    allowed = {one.__name__ for one in (*every_error(), *every_workflow_error())} | {
         "ValueError", "LookupError", "FileNotFoundError", "ValidationError", "NotImplementedError",
-        "SystemExit", "TimeoutError",
+        "SystemExit", "TimeoutError", "StepFailed", "Deferred",
     }  # fmt: skip
     unknown = {
         f"{name}: {raised}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pty
 import select
@@ -11,14 +10,13 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import jwt
 import pytest
-import structlog
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from connector import tokens
 from connector.cli import main
@@ -26,12 +24,11 @@ from connector.cli.grammar import Command
 from connector.config import load
 from connector.runtime import build, builtin_manifest
 
+from ..command_line import Run, command_line
 from ..conftest import SandboxClient
 from ..mail_server import MailServer
 from ..people import ACME
 from ..readme import README
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -41,18 +38,8 @@ def run(tmp_path: Path, sandbox: SandboxClient) -> Iterator[Run]:
         "HEAPLINE_DATA_DIR": str(tmp_path / "data"),
         "HEAPLINE_DEVELOPMENT_ORIGIN": sandbox.url,
     }
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def run_command(*arguments: str, status: int = 0, stdin: str = "", **more: str) -> Result:
-        result = CliRunner().invoke(main, arguments, input=stdin, env=environ | more)
-        assert result.exit_code == status, result.output
-        return result
-
-    yield run_command
-    # Each command sends logging to its own standard error, which is gone by now.
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    with command_line(environ) as run_command:
+        yield run_command
 
 
 def test_an_expression_can_be_tried(run: Run, tmp_path: Path) -> None:
@@ -136,7 +123,7 @@ def test_the_examples_in_a_help_use_options_that_exist(path: tuple[str, ...]) ->
         return
     assert isinstance(command, Command)
     assert command.examples, "no example"
-    known = {name for option in command.params for name in option.opts}
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     ours = [example for example in command.examples if "heapline" in example]
     assert ours
     for example in ours:

@@ -33,7 +33,9 @@ _END = Prepared(
         attempts.c.path == bindparam("of_path"),
         attempts.c.number == bindparam("of_number"),
     )
-    .values({name: bindparam(f"new_{name}") for name in ("state", "output", "error", "status")})
+    .values(
+        {name: bindparam(f"new_{name}") for name in ("state", "round", "output", "error", "status")}
+    )
     .values(finished_at=bindparam("new_finished_at"))
 )
 _OF_RUN = Prepared(
@@ -55,6 +57,7 @@ def end(tx: Transaction, run_id: str, attempt: Attempt) -> None:
     """Store how an attempt ended."""
     values = {
         "new_state": attempt.state,
+        "new_round": attempt.round,
         "new_output": packed(attempt.output),
         "new_error": packed(attempt.error),
         "new_status": attempt.status,

@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, Select, bindparam, delete, func, null, sel
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workflow.database import Transaction
-from workflow.models import FINAL, Reason, Run, RunState
+from workflow.models import FINAL, UNFINISHED, Reason, Run, RunState
 from workflow.prepared import Prepared
+from workflow.store import orders
 from workflow.store.texts import packed, unpacked
 from workflow.tables import attempts, runs
 
 _DOCUMENTS = frozenset({"trigger", "context", "detail", "response", "output"})
 #: What a list shows; a page of it reads no documents.
 _LISTED = [column for column in runs.c if column.name not in _DOCUMENTS or column.name == "detail"]
-_UNFINISHED = [RunState.QUEUED, RunState.RUNNING, RunState.WAITING]
 
 _ACCEPT = {
     name: Prepared(
@@ -182,7 +182,7 @@ def request_cancel(tx: Transaction, run_id: str) -> bool:
     return done.rowcount == 1
 
 
-def retry(tx: Transaction, run_id: str, version: str) -> bool:
+def retry(tx: Transaction, run_id: str, version: str, *, ready: bool) -> bool:
     """Queue a failed or cancelled run again, in a new round; say whether there was one."""
     done = tx.execute(
         update(runs)
@@ -192,12 +192,12 @@ def retry(tx: Transaction, run_id: str, version: str) -> bool:
             version=version,
             round=runs.c.round + 1,
             interruptions=0,
-            reason=None,
+            reason=None if ready else Reason.ORDER,
             detail=None,
             output=None,
             finished_at=None,
             due_at=None,
-            ready=True,
+            ready=ready,
             cancel_requested=False,
         )
     )
@@ -214,51 +214,10 @@ def wake(tx: Transaction, condition: ColumnElement[bool], now: float) -> int:
     return done.rowcount
 
 
-def wake_connection(tx: Transaction, connection_id: str, now: float) -> int:
-    """Queue the runs that wait for a connection to work again; return how many."""
-    parked = runs.c.reason == Reason.REAUTHORISATION
-    return wake(tx, (runs.c.connection_id == connection_id) & parked, now)
-
-
-def wake_parent(tx: Transaction, parent_id: str, now: float) -> int:
-    """Queue a run that waits for one it has started; return how many there were."""
-    return wake(tx, (runs.c.id == parent_id) & (runs.c.reason == Reason.CHILD), now)
-
-
-def release_next(tx: Transaction, run: Run) -> None:
-    """Make the oldest queued run of the same order ready, if nothing of it is unfinished before."""
-    if run.order_key is None:
-        return
-    first = tx.execute(
-        select(runs.c.id, runs.c.state)
-        .where(
-            runs.c.project_id == run.project_id,
-            runs.c.order_key == run.order_key,
-            runs.c.state.in_(_UNFINISHED),
-        )
-        .order_by(runs.c.id)
-        .limit(1)
-    ).first()
-    if first is not None and first.state == RunState.QUEUED:
-        tx.execute(update(runs).where(runs.c.id == first.id).values(ready=True, reason=None))
-
-
-def is_first_of_order(tx: Transaction, project_id: str, order_key: str) -> bool:
-    """Say whether no run of an order is unfinished; other accepts wait for this transaction."""
-    if tx.dialect.name == "postgresql":
-        tx.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (order_key,))
-    return (
-        tx.scalar(
-            select(runs.c.id)
-            .where(
-                runs.c.project_id == project_id,
-                runs.c.order_key == order_key,
-                runs.c.state.in_(_UNFINISHED),
-            )
-            .limit(1)
-        )
-        is None
-    )
+def wake_user(tx: Transaction, project_id: str, user: str, now: float) -> int:
+    """Queue the runs of a user that wait for a connection to work; return how many."""
+    theirs = (runs.c.project_id == project_id) & (runs.c.user == user)
+    return wake(tx, theirs & (runs.c.reason == Reason.REAUTHORISATION), now)
 
 
 def page(
@@ -276,11 +235,11 @@ def counts(tx: Transaction, project_id: str) -> dict[str, int]:
     """Return how many runs of a project are in each unfinished state."""
     rows = tx.execute(
         select(runs.c.state, func.count())
-        .where(runs.c.project_id == project_id, runs.c.state.in_(_UNFINISHED))
+        .where(runs.c.project_id == project_id, runs.c.state.in_(UNFINISHED))
         .group_by(runs.c.state)
     )
     found = {state: int(number) for state, number in rows}
-    return {str(state): found.get(state, 0) for state in _UNFINISHED}
+    return {str(state): found.get(state, 0) for state in UNFINISHED}
 
 
 def _filtered(query: Select[Any], project_id: str, filters: Mapping[str, Any]) -> Select[Any]:
@@ -332,9 +291,13 @@ def forget(tx: Transaction, run_ids: Sequence[str]) -> None:
 
 def forget_user(tx: Transaction, project_id: str, user: str) -> None:
     """Delete a user's runs."""
-    mine = select(runs.c.id).where(runs.c.project_id == project_id, runs.c.user == user)
-    tx.execute(delete(attempts).where(attempts.c.run_id.in_(mine)))
-    tx.execute(delete(runs).where(runs.c.project_id == project_id, runs.c.user == user))
+    mine = (runs.c.project_id == project_id, runs.c.user == user)
+    unfinished = (*mine, runs.c.state.in_(UNFINISHED), runs.c.order_key.is_not(None))
+    keys = list(tx.scalars(select(runs.c.order_key).where(*unfinished).distinct()))
+    tx.execute(delete(attempts).where(attempts.c.run_id.in_(select(runs.c.id).where(*mine))))
+    tx.execute(delete(runs).where(*mine))
+    for key in keys:  # others of the same order wait behind them
+        orders.release_next(tx, project_id, key)
 
 
 def from_values(values: Mapping[str, Any]) -> Run:

@@ -12,8 +12,13 @@ def packed(value: Any) -> str | None:
 
 
 def dumped(value: Any) -> str:
-    """Return a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """Return a value as compact JSON; half of a character, which no database takes, is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text
 
 
 def unpacked(text: str | None) -> Any:

@@ -77,7 +77,8 @@ class Resource:
             if headers is not None:
                 wrapped = self.blueprint.arguments(headers, location="headers")(wrapped)
             if body is not None:
-                wrapped = self.blueprint.arguments(body)(wrapped)
+                needed = any(field.required for field in body().fields.values())
+                wrapped = self.blueprint.arguments(body, required=needed)(wrapped)
             if query is not None:
                 wrapped = self.blueprint.arguments(query, location="query")(wrapped)
             for failure in sorted({*_ALWAYS, *fails, *((413,) if body else ())}):

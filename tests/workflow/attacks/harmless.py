@@ -1,0 +1,63 @@
+"""What looks like an attack and is plain data."""
+
+# ruff: noqa: RUF001 (letters that look like others are among them)
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Whole texts that do nothing worse than stand there, or come to plain data.
+HARMLESS: list[tuple[str, Any]] = [
+    ("{{ 7 * 7 }}", "{{ 7 * 7 }}"),
+    ("${7*7}", "${7*7}"),
+    ("#{7*7}", "#{7*7}"),
+    ("<%= 7*7 %>", "<%= 7*7 %>"),
+    ("{% for x in y %}{% endfor %}", "{% for x in y %}{% endfor %}"),
+    ("{# gone #}", "{# gone #}"),
+    ("{{ (function(){ return 1 })() }}", "{{ (function(){ return 1 })() }}"),
+    ("={{ $json.a }}", "={{ $json.a }}"),
+    ("{{{{<raw>}}}}", "{{{{<raw>}}}}"),
+    ("\0a if 1 \0b", "\0a if 1 \0b"),
+    ("\0c comment \0d", "\0c comment \0d"),
+    ("# for x in y\n## a", "# for x in y\n## a"),
+    ("\\<<trigger.body.n>>", "<<trigger.body.n>>"),
+    ("\\<<{{ 1 }}>>", "<<{{ 1 }}>>"),
+    ("a >> b", "a >> b"),
+    ("<<1 >> 1000>>", "1 1000>>"),
+    ("<<'<<1>>'>>", "<<1>>"),
+    ('<<"<<trigger.body.email>>">>', "<<trigger.body.email>>"),
+    ("<<'>>' ~ '<<'>>", ">><<"),
+    ("<<'\\'>>'>>", "'>>"),
+    ("<<'{{ 1 }}'>>", "{{ 1 }}"),
+    ("<<'{% x %}{# y #}'>>", "{% x %}{# y #}"),
+    ("<<'{0.__class__}'>>", "{0.__class__}"),
+    ("<<'${process.env}' | upper>>", "${PROCESS.ENV}"),
+    ("<<'%s%n%x'>>", "%s%n%x"),
+    ("<<'\\x00' | json>>", '"\\u0000"'),
+    ("<<'\\\\' | length>>", 1),
+    ("<<trigger\u00a0\u2028.body.n>>", 3),
+    ("<<1２>>", 12),
+    ("<<{'__proto__': 1}>>", {"__proto__": 1}),
+    ("<<{'constructor': {'prototype': 1}}.constructor>>", {"prototype": 1}),
+    ('<<\'{"__proto__": {"a": 1}}\' | from_json>>', {"__proto__": {"a": 1}}),
+    ("<<{} | merge({'__class__': 1})>>", {"__class__": 1}),
+    ("<<{'__class__': 1}.__class__>>", 1),
+    ("<<'__class__' in trigger>>", False),
+    ("<<trigger.__class__ | default('none')>>", "none"),
+    ("<<trigger.__class__.__mro__[1] | default('none')>>", "none"),
+    ("<<config.SECRET_KEY is defined>>", False),
+    ("<<request | default('none')>>", "none"),
+    ("<<'a' if false else 'b'>>", "b"),
+    ("<<true or nothing.at.all>>", True),
+    ("<<'<script>' | html>>", "&lt;script&gt;"),
+    ("<<'../../etc/passwd' | url>>", "..%2F..%2Fetc%2Fpasswd"),
+    ("<<'a\\r\\nSet-Cookie: b' | url>>", "a%0D%0ASet-Cookie%3A%20b"),
+    ("<<'\\ufdfa' | slug>>", ""),
+    ("<<'%25' | from_url | from_url>>", "%"),
+    ("<<('9' | pad(400, '9') | number) // ('9' | pad(399, '9') | number)>>", 10),
+    ("<<-7 // 2>>", -4),
+    ("<<0.1 + 0.2 == 0.3>>", False),
+    ("<<1 == true>>", False),
+    ("<<[1, [0]] == [true, [false]]>>", False),
+    ("<<'' | md5>>", "d41d8cd98f00b204e9800998ecf8427e"),
+]
