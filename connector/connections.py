@@ -76,25 +76,7 @@ class Connections:
         found = store.find_account(tx, project_id, user_id, account.connector, account.account_key)
         if reconnect_id is not None and (found is None or found.id != reconnect_id):
             raise ConnectWrongAccount
-        now = time.time()
-        connection = Connection(
-            id=found.id if found else str(uuid.uuid4()),
-            project_id=project_id,
-            user_id=user_id,
-            connector=account.connector,
-            auth_mode=account.auth_mode,
-            region=account.region,
-            account_key=account.account_key,
-            account=dict(account.account),
-            external_id=external_id or (found.external_id if found else None),
-            development=account.development,
-            client_id=account.client_id,
-            scopes=account.scopes,
-            status=Status.CONNECTED,
-            status_reason="Connected again." if found else "Connected.",
-            status_at=now,
-            created_at=found.created_at if found else now,
-        )
+        connection = _connected(project_id, user_id, account, found, external_id)
         store.save(tx, connection)
         self._credentials.seal_new(tx, connection, account.secret, account.expires_at)
         configuration_store.ensure_default(tx, project_id, connection.id)
@@ -192,3 +174,32 @@ class Connections:
     def _end(self, tx: Transaction, connection: Connection, reason: str) -> None:
         store.set_status(tx, connection.project_id, connection.id, Status.DISCONNECTED, reason)
         store.delete_credential(tx, connection.project_id, connection.id)
+
+
+def _connected(
+    project_id: str,
+    user_id: str,
+    account: NewAccount,
+    found: Connection | None,
+    external_id: str | None,
+) -> Connection:
+    """Return the connection of an account; one that was there keeps its id."""
+    now = time.time()
+    return Connection(
+        id=found.id if found else str(uuid.uuid4()),
+        project_id=project_id,
+        user_id=user_id,
+        connector=account.connector,
+        auth_mode=account.auth_mode,
+        region=account.region,
+        account_key=account.account_key,
+        account=dict(account.account),
+        external_id=external_id or (found.external_id if found else None),
+        development=account.development,
+        client_id=account.client_id,
+        scopes=account.scopes,
+        status=Status.CONNECTED,
+        status_reason="Connected again." if found else "Connected.",
+        status_at=now,
+        created_at=found.created_at if found else now,
+    )

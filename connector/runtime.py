@@ -169,10 +169,11 @@ def _assemble(
     secrets = Secrets(database, sealer)
     notices = _notices(settings, database, sealer, outbound)
     steps = Steps(database, connectors, proxy, outbound, secrets, notices)
-    engine = Engine(database, steps, _engine_options(settings), pause=turnstile.pause)
-    steps.start_handler = engine.starter.handle_failure
-    connections.on_connected = steps.connection_hook(engine.starter.connected)
-    sessions = ConnectSessions(database, apps, connections, settings.public_url)
+    engine = _engine(settings, database, steps, connections)
+    url = settings.public_url
+    sessions = ConnectSessions(database, apps, connections, url)
+    accounts = Accounts(tokens, apps)
+    connecting = Connecting(database, sealer, apps, accounts, sessions, public_url=url)
     return Runtime(
         settings=settings,
         database=database,
@@ -187,14 +188,7 @@ def _assemble(
         connections=connections,
         connect_sessions=sessions,
         bindings=BrowserBindings(system_secret(database, sealer, "browser-binding", new_secret())),
-        connecting=Connecting(
-            database,
-            sealer,
-            apps,
-            Accounts(tokens, apps),
-            sessions,
-            public_url=settings.public_url,
-        ),
+        connecting=connecting,
         proxy=proxy,
         secrets=secrets,
         notices=notices,
@@ -232,7 +226,17 @@ def _notices(settings: Settings, database: Database, sealer: Sealer, outbound: O
 
 def _webhooks(database: Database, sealer: Sealer, engine: Engine, secrets: Secrets) -> Webhooks:
     keys = WebhookKeys(system_secret(database, sealer, "webhook-keys", new_secret()))
-    return Webhooks(database, engine.starter, secrets, keys)
+    return Webhooks(database, engine.catalogue, engine.starter, secrets, keys)
+
+
+def _engine(
+    settings: Settings, database: Database, steps: Steps, connections: Connections
+) -> Engine:
+    """Build the engine, and tell it of what happens around it."""
+    engine = Engine(database, steps, _engine_options(settings), pause=turnstile.pause)
+    steps.start_handler = engine.starter.handle_failure
+    connections.on_connected = steps.connection_hook(engine.starter.connected)
+    return engine
 
 
 def _engine_options(settings: Settings) -> Options:

@@ -20,6 +20,7 @@ from connector.secrets import Secrets
 from connector.webhook_keys import Addressee, WebhookKeys
 from connector.webhook_schemes import DEFAULT_SECONDS, SCHEMES, Delivery, Proof, Scheme
 from workflow import accepting
+from workflow.catalogue import Catalogue
 from workflow.definition import Definition
 from workflow.errors import TriggerRefused, WorkflowError, WorkflowUnknown
 from workflow.expressions import resolve
@@ -68,12 +69,14 @@ class Webhooks:
     def __init__(
         self,
         database: Database,
+        catalogue: Catalogue,
         starter: Starter,
         secrets: Secrets,
         keys: WebhookKeys,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
+        self._catalogue = catalogue
         self._starter = starter
         self._secrets = secrets
         self._keys = keys
@@ -82,6 +85,34 @@ class Webhooks:
     def key(self, workflow_id: str, user: str = "") -> str:
         """Return what stands for a workflow, or a user of it, in the address of its webhook."""
         return self._keys.of(workflow_id, user)
+
+    def starting_path(self, project_id: str, name: str, user: str = "") -> str:
+        """Return the path of the address at which a workflow is started.
+
+        Raises
+        ------
+        WorkflowUnknown
+            If the project has none of that name.
+        TriggerRefused
+            If it is not started at an address, or only at those of users.
+
+        """
+        workflow = self._catalogue.workflow(project_id, name)
+        version = "draft" if workflow.deployed is None else "deployed"
+        definition = self._catalogue.definition(project_id, workflow.id, version)
+        trigger = definition.trigger
+        if trigger["type"] == "request" and not user:
+            return f"/projects/{project_id}/sdk/triggers/{workflow.name}"
+        if trigger["type"] != "webhook":
+            raise TriggerRefused(
+                f"The workflow {workflow.name} is started by {trigger['type']}: it has no address"
+                f"{' of a user' if user else ''}."
+            )
+        if definition.connector is not None and not user and "user" not in trigger:
+            raise TriggerRefused(
+                f"The workflow {workflow.name} runs for users, and each has an address: say whose."
+            )
+        return f"/hooks/{self.key(workflow.id, user)}"
 
     def receive(self, key: str, delivery: Delivery) -> Receipt:
         """Start the workflow that a delivery is for; one that came before starts nothing new.

@@ -109,32 +109,17 @@ class Recorder:
     def _attempt(
         self, step: Step, path: str, number: int, resolve: Callable[[], Any], perform: Perform
     ) -> None:
-        run = self._journal.run
-        attempt = Attempt(
-            path=path,
-            number=number,
-            round=run.round,
-            claim=run.claim,
-            step_type=step.type,
-            state=AttemptState.STARTED,
-            started_at=self._clock(),
-        )
+        attempt = self._new(step, path, number)
         try:
             fields = resolve()
         except WorkflowError as error:
-            failure = self.masked_failure(error)
-            self._journal.put(
-                replace(
-                    attempt,
-                    state=AttemptState.FAILED,
-                    error=failure.told(),
-                    finished_at=self._clock(),
-                )
-            )
+            told, now = self.masked_failure(error).told(), self._clock()
+            failed_attempt = replace(attempt, state=AttemptState.FAILED, error=told)
+            self._journal.put(replace(failed_attempt, finished_at=now))
             return
         self._journal.put(replace(attempt, input=self.shown(fields)))
         try:
-            output, status = perform(fields, idempotency_key(run.id, path))
+            output, status = perform(fields, idempotency_key(self._journal.run.id, path))
             output = self.plain(output)
         except StepFailed as failed:
             told = self._outside.without_secrets(failed.failure.told())
@@ -148,6 +133,18 @@ class Recorder:
             raise
         else:
             self._journal.end(attempt, AttemptState.SUCCEEDED, output=output, status=status)
+
+    def _new(self, step: Step, path: str, number: int) -> Attempt:
+        run = self._journal.run
+        return Attempt(
+            path=path,
+            number=number,
+            round=run.round,
+            claim=run.claim,
+            step_type=step.type,
+            state=AttemptState.STARTED,
+            started_at=self._clock(),
+        )
 
     def _defer(self, attempt: Attempt, deferred: Deferred) -> None:
         self._journal.end(

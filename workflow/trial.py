@@ -125,18 +125,8 @@ class Trials:
         step = definition.step(step_id)
         if step is None or step.type not in {*_SENT, "function", "set"}:
             raise DefinitionInvalid(f"There is no step {step_id!r} that can be tried alone.")
-        roots = {
-            "steps": {},
-            "settings": definition.setting_defaults(),
-            "run": {"id": "trial", "created_at": self._clock(), "is_test": True},
-            **data,
-            "secrets": self._outside.secrets(project_id),
-        }
         try:
-            fields = {
-                name: value if name in {"code", "connector"} else resolve(value, roots)
-                for name, value in step.fields.items()
-            }
+            fields = self._fields(project_id, definition, step, data)
         except WorkflowError as error:
             return {"error": expression_failure(error).told()}
         told = {"input": self._outside.presentable(fields)}
@@ -151,6 +141,21 @@ class Trials:
         except WorkflowError as error:
             return told | {"error": expression_failure(error).told()}
         return told | {"output": self._outside.presentable(output)}
+
+    def _fields(
+        self, project_id: str, definition: Definition, step: Step, data: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        roots = {
+            "steps": {},
+            "settings": definition.setting_defaults(),
+            "run": {"id": "trial", "created_at": self._clock(), "is_test": True},
+            **data,
+            "secrets": self._outside.secrets(project_id),
+        }
+        return {
+            name: value if name in {"code", "connector"} else resolve(value, roots, step=step.id)
+            for name, value in step.fields.items()
+        }
 
     def _done(
         self, project_id: str, definition: Definition, step: Step, fields: Any, user: str

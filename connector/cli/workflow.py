@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from connector.cli.addresses import address
 from connector.cli.definitions import BY, pull, push, validate
 from connector.cli.diffs import diff
 from connector.cli.grammar import Group, json_option
@@ -30,7 +31,7 @@ def workflow() -> None:
     """Keep workflows as files, run them, look at their runs."""
 
 
-for _command in (validate, push, pull, diff, enable, disable, run, runs):
+for _command in (validate, push, pull, diff, enable, disable, address, run, runs):
     workflow.add_command(_command)
 
 

@@ -42,6 +42,7 @@ NAMED: list[tuple[str, str, dict[str, Any] | None, str]] = [
             ("GET", "/users/alice", None),
             ("PUT", "/users/alice", {"enabled": True}),
             ("GET", "/settings", None),
+            ("GET", "/address", None),
             ("PUT", "/settings", {"enabled": True}),
             ("POST", "/runs", {}),
         ]

@@ -29,7 +29,7 @@ from ..people import ACME, GLOBEX, HOST_ORIGIN, Host, make_host
 from ..visitor import Visitor
 
 #: Blueprints with tests of their own for this, beside those of the pages and calls that they hold.
-ELSEWHERE = {"console": "test_console_access.py", "api": "test_api_access.py"}
+ELSEWHERE = {"console": "test_console_access.py", "api": "test_api_isolation.py"}
 #: Routes whose names are not anybody's.
 OPEN_TO_ALL = {
     "static": "built files",

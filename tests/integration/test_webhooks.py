@@ -12,11 +12,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from connector.webhook_keys import WebhookKeys
-from connector.webhook_schemes import Delivery
+from connector.webhook_schemes import DEFAULT_SECONDS, SCHEMES, Delivery
 from connector.webhooks import Webhooks
+from workflow.errors import DefinitionInvalid
 from workflow.models import Run, RunState
+from workflow.schema import definition_schema
+from workflow.store import workflows as workflow_store
 
 from ..conftest import make_app
+from ..key_holder import KeyHolder
 from ..senders import SECRET, SENDERS, Sender
 from .sdk_caller import Sdk, refusal
 from .workshop import Document, Workshop
@@ -114,13 +118,65 @@ def test_without_its_secret_a_webhook_takes_nothing(
 ) -> None:
     workshop.host.runtime.secrets.set(workshop.project, "other", SECRET)
     body = json.dumps(BODY).encode()
-    for scheme in ("hmac_sha256", "shared_secret", "no_such_scheme"):
+    for scheme in ("hmac_sha256", "shared_secret"):
         path = address(workshop, hooked(workshop, scheme))
         for secret in ("", "hook", SECRET):
             headers = SENDERS["hmac_hex"].sign(secret, body, 0, "")
             answer = client.post(path, data=body, headers={**headers, "X-Webhook-Secret": secret})
             assert refusal(answer) == (403, "webhook_refused")
     assert started(workshop) == []
+
+
+def test_a_scheme_that_this_version_does_not_know_takes_nothing(
+    client: FlaskClient, workshop: Workshop
+) -> None:
+    """Such as one of a newer version, before it was rolled back."""
+    name = hooked(workshop)
+    workflow = workshop.engine.catalogue.workflow(workshop.project, name)
+    trigger = {"type": "webhook", "verify": {"scheme": "newer"}}
+    with workshop.host.runtime.database.transaction() as tx:
+        document = workshop.write([SEEN], trigger=trigger, name=name)
+        workflow_store.add_version(tx, workflow.id, "newer", document, None, 0.0)
+        workflow_store.deploy(tx, workflow.id, "newer", "tests", 0.0)
+    answer = send(client, address(workshop, name))
+    assert refusal(answer) == (403, "webhook_refused")
+
+
+@pytest.mark.parametrize("verify", [{"scheme": "guess"}, {"scheme": "github"}, {"secret": "hook"}])
+def test_a_webhook_that_could_take_nothing_is_not_pushed(
+    workshop: Workshop, verify: dict[str, str]
+) -> None:
+    definition = workshop.write([SEEN], trigger={"type": "webhook", "verify": verify})
+    with pytest.raises(DefinitionInvalid, match="/trigger/verify"):
+        workshop.deploy(definition)
+
+
+def test_the_schemes_that_definitions_may_name_are_those_that_there_are() -> None:
+    verify = definition_schema()["$defs"]["webhook_trigger"]["properties"]["verify"]
+    assert set(verify["properties"]["scheme"]["enum"]) == set(SCHEMES)
+    assert verify["properties"]["seconds"]["default"] == DEFAULT_SECONDS
+
+
+def test_operators_are_told_the_address(client: FlaskClient, workshop: Workshop) -> None:
+    holder = KeyHolder(client, workshop.host)
+    public_url = workshop.host.runtime.settings.public_url
+
+    def told(name: str, **query: str) -> Any:
+        answer = holder.get(f"/workflows/{name}/address", **query)
+        return answer.json.get("address") or (answer.status_code, answer.json["code"])
+
+    plain, own = hooked(workshop), hooked(workshop, connector="heap")
+    assert told(plain) == public_url + address(workshop, plain)
+    assert told(own, user="alice") == public_url + address(workshop, own, "alice")
+    assert told(own) == (400, "trigger_refused")
+    by_body = hooked(workshop, connector="heap", trigger={"user": "<<trigger.body.user>>"})
+    assert told(by_body) == public_url + address(workshop, by_body)
+    request = workshop.deploy(workshop.write([SEEN], trigger={"type": "request"}))
+    assert told(request) == public_url + workshop.host.path(f"/triggers/{request}")
+    assert told(request, user="alice") == (400, "trigger_refused")
+    assert told(workshop.deploy(workshop.write([SEEN]))) == (400, "trigger_refused")
+    reader = KeyHolder(client, workshop.host, "workflows:read")
+    assert reader.get(f"/workflows/{plain}/address").status_code == 403
 
 
 def test_an_address_cannot_be_guessed_or_altered(client: FlaskClient, workshop: Workshop) -> None:
@@ -246,8 +302,14 @@ def test_deliveries_with_nothing_in_them_are_never_taken_for_one_another(
 def test_what_is_alike_is_another_delivery_later(client: FlaskClient, workshop: Workshop) -> None:
     now = [1_800_000_000.0 + 599]
     runtime, keys = workshop.host.runtime, WebhookKeys("x")
+    engine = runtime.engine
     hooks = Webhooks(
-        runtime.database, runtime.engine.starter, runtime.secrets, keys, clock=lambda: now[0]
+        runtime.database,
+        engine.catalogue,
+        engine.starter,
+        runtime.secrets,
+        keys,
+        clock=lambda: now[0],
     )
     workflow = workshop.engine.catalogue.workflow(workshop.project, hooked(workshop))
 

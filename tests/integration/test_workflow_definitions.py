@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow import checks
+from workflow import checks, documents
 from workflow.conditions import operators
 from workflow.definition import build
 from workflow.errors import DefinitionInvalid, VersionUnknown, WorkflowError, WorkflowUnknown
@@ -19,7 +20,6 @@ from workflow.retry import RetryPolicy
 from workflow.schema import definition_schema
 
 from ..people import make_host
-from ..workflow.bad_definitions import BAD, Bad
 from .workshop import Document, Workshop, setting
 
 WELCOME = """\
@@ -39,13 +39,18 @@ steps:
 """
 
 
-@pytest.mark.parametrize("bad", BAD, ids=[one.title for one in BAD])
-def test_every_fault_is_told_with_its_place(bad: Bad) -> None:
+BAD: list[Document] = documents.read(
+    (Path(__file__).parents[1] / "data" / "bad_definitions.yaml").read_text(encoding="utf-8")
+).data
+
+
+@pytest.mark.parametrize("bad", BAD, ids=[one["title"] for one in BAD])
+def test_every_fault_is_told_with_its_place(bad: Document) -> None:
     with pytest.raises(DefinitionInvalid) as refused:
-        checks.load(bad.text)
+        checks.load(bad["text"])
     fault = refused.value.meta["faults"][-1]
-    assert (fault["pointer"], fault.get("line")) == (bad.pointer, bad.line)
-    assert bad.problem in fault["problem"]
+    assert (fault["pointer"], fault.get("line")) == (bad["pointer"], bad["line"])
+    assert bad["problem"] in fault["problem"]
 
 
 def test_all_faults_are_told_at_once() -> None:

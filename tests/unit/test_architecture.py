@@ -23,7 +23,7 @@ LONGEST_FUNCTION = 40
 #: From the ground up. A module imports modules of lower layers alone; within a package named here
 #: its modules may import each other, but never in a circle.
 LAYERS: list[set[str]] = [
-    {"errors", "redaction", "turnstile", "assets", "models", "manifest", "tables"},
+    {"errors", "redaction", "turnstile", "durability", "assets", "models", "manifest", "tables"},
     {
         "origins",
         "tokens",

@@ -45,6 +45,11 @@ def test_nothing_set_means_the_defaults() -> None:
         ("HEAPLINE_REQUEST_LOG_DAYS", "0", "request_log_days", 0),
         ("HEAPLINE_SMTP_URL", "smtp://u:p@mail.example", "smtp_url", "smtp://u:p@mail.example"),
         ("HEAPLINE_SMTP_FROM", "Ops <ops@acme.example>", "smtp_from", "Ops <ops@acme.example>"),
+        ("HEAPLINE_WORKFLOW_SLOTS", "0", "workflow_slots", 0),
+        ("HEAPLINE_RUNS_PER_PROJECT", "5", "runs_per_project", 5),
+        ("HEAPLINE_RUNS_PER_CONNECTION", "5", "runs_per_connection", 5),
+        ("HEAPLINE_RUN_DAYS", "5", "run_days", 5),
+        ("HEAPLINE_RUN_MEGABYTES", "5", "run_megabytes", 5),
         ("HEAPLINE_LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ],
 )  # fmt: skip

@@ -28,6 +28,7 @@ from connector.web.api import (
     signing_keys,
     starting,
     users,
+    workflow_addresses,
     workflow_users,
     workflows,
 )
@@ -43,6 +44,7 @@ _RESOURCES = (
     workflows.resource,
     deployments.resource,
     workflow_users.resource,
+    workflow_addresses.resource,
     starting.resource,
     runs.resource,
     run_control.resource,
