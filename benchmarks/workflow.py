@@ -32,6 +32,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -301,9 +302,10 @@ def recovery(folder: Path, progress: Progress, times: int) -> dict[str, Any]:
 
 def _killed_once(runtime: Runtime, site: Site) -> tuple[float, int]:
     worker = _start_worker(site.environ)
-    body = {"body": {"name": "a@example.com"}}
     started = [
-        runtime.engine.starter.start(site.project_id, "five", body, user="alice").id
+        runtime.engine.starter.start(
+            site.project_id, "five", {"body": {"name": uuid.uuid4().hex}}, user="alice"
+        ).id
         for _ in range(200)
     ]
     worker.send_signal(signal.SIGKILL)

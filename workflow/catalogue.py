@@ -56,11 +56,11 @@ class Catalogue:
             workflow = store.find(tx, project_id, definition.name) or self._create(
                 tx, project_id, definition.name, now
             )
-            version = store.add_version(
+            # First, as it locks the workflow: who pushes too waits for the next number.
+            store.set_draft(tx, workflow.id, definition.hash, now)
+            return store.add_version(
                 tx, workflow.id, definition.hash, dict(definition.document), text, now
             )
-            store.set_draft(tx, workflow.id, version.hash, now)
-        return version
 
     def pull(self, project_id: str, name: str, version: str | None = None) -> str:
         """Return a version's text: as it was pushed, else as YAML; by default the draft's."""
@@ -82,7 +82,7 @@ class Catalogue:
         with self._database.transaction() as tx:
             store.deploy(tx, found.workflow_id, found.hash, by, now)
             if definition.connector is None:
-                self._enable_project(tx, project_id, found.workflow_id, now)
+                self._enable_project(tx, definition, project_id, found.workflow_id, now)
             due = next_due(definition, now)
             store.set_all_next(tx, found.workflow_id, due)
         return found
@@ -170,11 +170,7 @@ class Catalogue:
         with self._database.transaction() as tx:
             workflow = _found(tx, project_id, name)
             before = store.enablement(tx, workflow.id, user)
-            kept = dict(before.settings) if before else {}
-            # Who only switches it off can do so whatever a newer version asks for.
-            chosen = kept
-            if enabled or settings:
-                chosen = check_settings(definition, {**kept, **(settings or {})}, complete=enabled)
+            chosen = _chosen(definition, before, settings, enabled=enabled)
             due = next_due(definition, now) if enabled else None
             if before and before.enabled and enabled:
                 due = before.next_at
@@ -209,10 +205,19 @@ class Catalogue:
         return _found(tx, project_id, name)
 
     def _enable_project(
-        self, tx: Transaction, project_id: str, workflow_id: str, now: float
+        self,
+        tx: Transaction,
+        definition: Definition,
+        project_id: str,
+        workflow_id: str,
+        now: float,
     ) -> None:
-        """Switch a workflow without a connector on for the project itself."""
-        if store.enablement(tx, workflow_id, "") is None:
+        """Switch a workflow without a connector on for the project itself, unless it must be asked.
+
+        One with a required setting is switched on by whoever fills that in.
+        """
+        asks = any(one.get("required") and "default" not in one for one in definition.settings)
+        if not asks and store.enablement(tx, workflow_id, "") is None:
             store.enable(
                 tx,
                 Enablement(
@@ -225,6 +230,19 @@ class Catalogue:
                     updated_at=now,
                 ),
             )
+
+
+def _chosen(
+    definition: Definition,
+    before: Enablement | None,
+    settings: Mapping[str, Any] | None,
+    *,
+    enabled: bool,
+) -> dict[str, Any]:
+    kept = dict(before.settings) if before else {}
+    if not enabled and not settings:
+        return kept  # it can be switched off whatever a newer version asks for
+    return check_settings(definition, {**kept, **(settings or {})}, complete=enabled)
 
 
 def check_settings(

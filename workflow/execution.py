@@ -59,14 +59,14 @@ class Executor:
         """
         resumed = run.claim > 1 or run.round > 0
         journal = Journal(self._database, run, resumed=resumed, clock=self._clock)
-        if run.interruptions >= MOST_INTERRUPTIONS:
-            self._fail(journal, Reason.POISONED, _poisoned(run), None)
-            return None
         try:
             definition = self._definition(run.workflow_id, run.version)
         except Exception as error:
             log.warning("definition_unusable", run=run.id, error=type(error).__name__)
             self._fail(journal, Reason.DEFINITION, {"message": str(error)[:500]}, None)
+            return None
+        if run.interruptions >= MOST_INTERRUPTIONS:
+            self._fail(journal, Reason.POISONED, _poisoned(run), run.response, definition)
             return None
         interpreter = Interpreter(
             definition,

@@ -19,7 +19,9 @@ Reader = Callable[[Any], Any]
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
+    """A statement as the driver takes it."""
+
     text: str
     #: The order of values where the driver takes them by position.
     order: list[str] | None
@@ -36,11 +38,11 @@ class Prepared:
     def __init__(self, statement: Select[Any] | UpdateBase) -> None:
         self._statement = statement
         self._columns = list(statement.exported_columns)
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, Plan] = {}
 
     def run(self, tx: Transaction, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Execute it within a transaction and return its rows."""
-        plan = self._plans.get(tx.dialect.name) or self._plan(tx)
+        plan = self.plan(tx)
         if plan.constants:
             values = plan.constants | dict(values)
         cursor = tx.connection.cursor()
@@ -57,11 +59,15 @@ class Prepared:
             cursor.close()
         return [_read(plan, row) for row in rows]
 
-    def _plan(self, tx: Transaction) -> _Plan:
+    def plan(self, tx: Transaction) -> Plan:
+        """Return its text for a transaction's database, and how its values are passed."""
+        return self._plans.get(tx.dialect.name) or self._compiled(tx)
+
+    def _compiled(self, tx: Transaction) -> Plan:
         compiled = self._statement.compile(dialect=tx.dialect)
         names = [str(column.key) for column in self._columns]
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        plan = _Plan(str(compiled), compiled.positiontup, names, constants)
+        plan = Plan(str(compiled), compiled.positiontup, names, constants)
         self._plans[tx.dialect.name] = plan
         return plan
 
@@ -72,7 +78,7 @@ class Prepared:
         ]
 
 
-def _read(plan: _Plan, row: tuple[Any, ...]) -> dict[str, Any]:
+def _read(plan: Plan, row: tuple[Any, ...]) -> dict[str, Any]:
     return {
         name: value if reader is None else reader(value)
         for name, reader, value in zip(plan.names, plan.readers, row, strict=True)

@@ -91,7 +91,7 @@ class Starter:
             fit.
 
         """
-        workflow, definition = self.deployed(project_id, name)
+        workflow, definition = self._deployed(project_id, name)
         if definition.trigger["type"] not in kinds:
             raise TriggerRefused(
                 f"The workflow {name} is started by {definition.trigger['type']}, not by "
@@ -298,15 +298,21 @@ class Starter:
             )
         return enablement.settings
 
-    def deployed(self, project_id: str, name: str) -> tuple[Workflow, Definition]:
-        """Return a workflow, by its name or id, that is in service; raises WorkflowUnknown."""
+    def _deployed(self, project_id: str, name: str) -> tuple[Workflow, Definition]:
         with self._database.reading() as tx:
             workflow = store.find(tx, project_id, name) or store.by_id(tx, project_id, name)
-        if workflow is None or workflow.deployed is None:
+        definition = None if workflow is None else self.in_service(workflow)
+        if workflow is None or definition is None:
             raise WorkflowUnknown(
                 f"The project has no workflow {name!r} in service.", workflow=name
             )
-        return workflow, self._definition(workflow.id, workflow.deployed)
+        return workflow, definition
+
+    def in_service(self, workflow: Workflow) -> Definition | None:
+        """Return what a workflow is in service as; nothing if it is not."""
+        if workflow.deployed is None:
+            return None
+        return self._definition(workflow.id, workflow.deployed)
 
     def _in_service(self, project_id: str, kind: str) -> list[tuple[Workflow, Definition]]:
         with self._database.reading() as tx:

@@ -144,6 +144,11 @@ runs = Table(
     Index("ix_runs_user", "project_id", "user", "id"),
     Index("ix_runs_size", "project_id", "size"),
 )
+#: Conditions written out, not bound: only so a database sees that a partial index serves them.
+IS_QUEUED = text("runs.state = 'queued' AND runs.ready")
+IS_WAITING = text("runs.state = 'waiting'")
+IS_RUNNING = text("runs.state = 'running'")
+IS_UNFINISHED = text("runs.state IN ('queued', 'running', 'waiting')")
 _unfinished = text("state IN ('queued', 'running', 'waiting')")
 for _name, _columns, _where in (
     ("queued", ("project_id", "connection_id", "id"), text("state = 'queued' AND ready")),

@@ -19,7 +19,7 @@ from workflow.errors import DefinitionInvalid, WorkflowError
 from workflow.expressions import resolve
 from workflow.functions import run_function
 from workflow.models import Run
-from workflow.outside import Call, Deferred, Outside, StepFailed
+from workflow.outside import Call, Deferred, Failure, Outside, StepFailed
 from workflow.recording import expression_failure, idempotency_key
 from workflow.store import runs as run_store
 from workflow.store.workflows import Workflow
@@ -135,12 +135,16 @@ class Trials:
         try:
             output = self._done(project_id, definition, step, fields, user)
         except StepFailed as failed:
-            return told | {"error": self._outside.presentable(failed.failure.told())}
+            return told | {"error": self._shown(failed.failure)}
         except Deferred as deferred:
             return told | {"error": {"code": deferred.reason, "message": deferred.message}}
         except WorkflowError as error:
             return told | {"error": expression_failure(error).told()}
         return told | {"output": self._outside.presentable(output)}
+
+    def _shown(self, failure: Failure) -> dict[str, Any]:
+        """Return a failure as people may see it; its own code is no secret, for all its name."""
+        return {**self._outside.presentable(failure.told()), "code": failure.code}
 
     def _fields(
         self, project_id: str, definition: Definition, step: Step, data: Mapping[str, Any]

@@ -13,6 +13,8 @@ from sqlalchemy import func, select, text
 from connector.runtime import Runtime
 from workflow.engine import Engine
 from workflow.models import RunState, new_id
+from workflow.prepared import Prepared
+from workflow.store import queue
 from workflow.tables import runs
 
 from ..conftest import eventually
@@ -108,6 +110,27 @@ def test_a_flood_of_one_project_holds_no_other_up(
         waits.append(time.monotonic() - began)
     assert engine.control.runs(host.project.id, {"state": "queued"})
     assert max(waits) < 1.0, waits
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (queue._NEXT_PROJECT, "ix_runs_queued"),
+        (queue._NEXT_LANE, "ix_runs_queued"),
+        (queue._OLDEST, "ix_runs_queued"),
+        (queue._RUNNING, "ix_runs_running"),
+        (queue._NEXT_DUE, "ix_runs_waiting"),
+    ],
+    ids=["project", "lane", "oldest", "running", "due"],
+)
+def test_what_the_queue_asks_is_answered_by_a_partial_index(
+    host: Host, statement: Prepared, index: str
+) -> None:
+    with host.runtime.database.reading() as tx:
+        plan = statement.plan(tx)
+        values = [plan.constants.get(name, "") for name in plan.order or []]
+        told = tx.connection.cursor().execute(f"EXPLAIN QUERY PLAN {plan.text}", values).fetchall()
+    assert any(f"INDEX {index}" in row[3] for row in told), told
 
 
 @pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select, update
 
 from workflow.database import Transaction
-from workflow.models import UNFINISHED, RunState
-from workflow.tables import runs
+from workflow.models import RunState
+from workflow.tables import IS_UNFINISHED, runs
 
 
 def is_first(tx: Transaction, project_id: str, order_key: str) -> bool:
@@ -36,7 +36,7 @@ def _first(tx: Transaction, project_id: str, order_key: str) -> str | None:
         .where(
             runs.c.project_id == project_id,
             runs.c.order_key == order_key,
-            runs.c.state.in_(UNFINISHED),
+            IS_UNFINISHED,
         )
         .order_by(runs.c.id)
         .limit(1)

@@ -10,24 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, func, select, true, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
 from workflow.database import Transaction
 from workflow.models import RunState
 from workflow.prepared import Prepared
-from workflow.tables import runs, workers
+from workflow.tables import IS_QUEUED, IS_RUNNING, IS_WAITING, runs, workers
 
-_QUEUED = (runs.c.state == RunState.QUEUED, runs.c.ready == true())
 _NEXT_PROJECT = Prepared(
     select(runs.c.project_id)
-    .where(*_QUEUED, runs.c.project_id > bindparam("after"))
+    .where(IS_QUEUED, runs.c.project_id > bindparam("after"))
     .order_by(runs.c.project_id)
     .limit(1)
 )
 _NEXT_LANE = Prepared(
     select(runs.c.connection_id)
     .where(
-        *_QUEUED,
+        IS_QUEUED,
         runs.c.project_id == bindparam("project_id"),
         runs.c.connection_id > bindparam("after"),
     )
@@ -37,21 +36,21 @@ _NEXT_LANE = Prepared(
 _OLDEST = Prepared(
     select(runs.c.id)
     .where(
-        *_QUEUED,
+        IS_QUEUED,
         runs.c.project_id == bindparam("project_id"),
         runs.c.connection_id == bindparam("lane"),
     )
-    .order_by(runs.c.id)
+    .order_by(runs.c.project_id, runs.c.connection_id, runs.c.id)  # as the index has them
     .limit(1)
 )
 _RUNNING = Prepared(
     select(runs.c.project_id, runs.c.connection_id, func.count().label("number"))
-    .where(runs.c.state == RunState.RUNNING)
+    .where(IS_RUNNING)
     .group_by(runs.c.project_id, runs.c.connection_id)
 )
 _TAKE = Prepared(
     update(runs)
-    .where(*_QUEUED, runs.c.id == bindparam("run_id"))
+    .where(IS_QUEUED, runs.c.id == bindparam("run_id"))
     .values(
         state=RunState.RUNNING,
         claim=runs.c.claim + 1,
@@ -61,9 +60,7 @@ _TAKE = Prepared(
     )
     .returning(runs.c.id)
 )
-_NEXT_DUE = Prepared(
-    select(func.min(runs.c.due_at).label("due_at")).where(runs.c.state == RunState.WAITING)
-)
+_NEXT_DUE = Prepared(select(func.min(runs.c.due_at).label("due_at")).where(IS_WAITING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +111,21 @@ def wake_due(tx: Transaction, now: float, limit: int) -> int:
     """Queue waiting runs that are due; return how many."""
     due = (
         select(runs.c.id)
-        .where(runs.c.state == RunState.WAITING, runs.c.due_at <= now)
+        .where(IS_WAITING, runs.c.due_at <= now)
         .order_by(runs.c.due_at)
         .limit(limit)
     )
     if tx.dialect.name == "postgresql":
         due = due.with_for_update(skip_locked=True)
     done = tx.execute(
-        update(runs)
-        .where(runs.c.id.in_(due), runs.c.state == RunState.WAITING)
-        .values(state=RunState.QUEUED)
+        update(runs).where(runs.c.id.in_(due), IS_WAITING).values(state=RunState.QUEUED)
     )
     return done.rowcount
 
 
 def of_worker(tx: Transaction, worker_id: str) -> Sequence[str]:
     """Return the runs that a worker holds."""
-    return list(
-        tx.scalars(
-            select(runs.c.id).where(runs.c.worker_id == worker_id, runs.c.state == RunState.RUNNING)
-        )
-    )
+    return list(tx.scalars(select(runs.c.id).where(runs.c.worker_id == worker_id, IS_RUNNING)))
 
 
 def give_back(tx: Transaction, worker_id: str, *, counted: bool, now: float) -> int:
@@ -159,7 +150,7 @@ def _queue_again(
 ) -> int:
     done = tx.execute(
         update(runs)
-        .where(runs.c.state == RunState.RUNNING, condition)
+        .where(IS_RUNNING, condition)
         .values(
             state=RunState.QUEUED,
             claim=runs.c.claim + 1,

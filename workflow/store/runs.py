@@ -13,7 +13,7 @@ from workflow.models import FINAL, UNFINISHED, Reason, Run, RunState
 from workflow.prepared import Prepared
 from workflow.store import orders
 from workflow.store.texts import packed, unpacked
-from workflow.tables import attempts, runs
+from workflow.tables import IS_WAITING, attempts, runs
 
 _DOCUMENTS = frozenset({"trigger", "context", "detail", "response", "output"})
 #: What a list shows; a page of it reads no documents.
@@ -207,9 +207,7 @@ def retry(tx: Transaction, run_id: str, version: str, *, ready: bool) -> bool:
 def wake(tx: Transaction, condition: ColumnElement[bool], now: float) -> int:
     """Queue waiting runs; return how many."""
     done = tx.execute(
-        update(runs)
-        .where(runs.c.state == RunState.WAITING, condition)
-        .values(state=RunState.QUEUED, due_at=now)
+        update(runs).where(IS_WAITING, condition).values(state=RunState.QUEUED, due_at=now)
     )
     return done.rowcount
 
