@@ -170,10 +170,8 @@ def _assemble(
     notices = _notices(settings, database, sealer, outbound)
     steps = Steps(database, connectors, proxy, outbound, secrets, notices)
     engine = _engine(settings, database, steps, connections)
-    url = settings.public_url
-    sessions = ConnectSessions(database, apps, connections, url)
-    accounts = Accounts(tokens, apps)
-    connecting = Connecting(database, sealer, apps, accounts, sessions, public_url=url)
+    sessions = ConnectSessions(database, apps, connections, settings.public_url)
+    connecting = _connecting(settings, database, sealer, apps, tokens, sessions)
     return Runtime(
         settings=settings,
         database=database,
@@ -196,6 +194,18 @@ def _assemble(
         webhooks=_webhooks(database, sealer, engine, secrets),
         session_key=system_secret(database, sealer, "session", new_secret()),
     )
+
+
+def _connecting(
+    settings: Settings,
+    database: Database,
+    sealer: Sealer,
+    apps: Apps,
+    tokens: TokenClient,
+    sessions: ConnectSessions,
+) -> Connecting:
+    accounts, url = Accounts(tokens, apps), settings.public_url
+    return Connecting(database, sealer, apps, accounts, sessions, public_url=url)
 
 
 def _proxy(

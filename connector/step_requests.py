@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import jsonschema
 
@@ -14,6 +14,9 @@ from connector.manifest import Action, Manifest
 from workflow.outside import Failure, StepFailed
 
 Header = tuple[str, str]
+#: RFC 3986: all that may stand in a path or query, and what is percent-encoded already.
+_STANDS = "%/?:@!$&'()*+,;=-._~[]"
+_NO_HOST = re.compile(r"[^A-Za-z0-9.:\[\]@_~!$&'()*+,;=%-]")
 _JSON = ("Content-Type", "application/json")
 #: RFC 9110, 5.1 and 5.5.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -144,20 +147,34 @@ def query_of(fields: Mapping[str, Any]) -> str:
 
 def address_of(fields: Mapping[str, Any]) -> str:
     """Return the address of another API with the step's query; raises StepFailed if it is none."""
-    url = str(fields["url"])
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - reads it
-    except ValueError as error:
-        raise invalid("url_invalid", "The url is no address.") from error
+    parts = _parts(str(fields["url"]))
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise invalid("url_invalid", "The url must begin with https:// or http://.")
     if parts.username or parts.password:
         raise invalid(
             "url_invalid", "The url holds a user name. Put it into an Authorization header."
         )
-    url, query = url.partition("#")[0], query_of(fields)
-    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+    query = "&".join(one for one in (_kept(parts.query), query_of(fields)) if one)
+    return urlunsplit((parts.scheme, parts.netloc, _kept(parts.path), query, ""))
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        netloc, port = parts.netloc.encode("idna").decode(), parts.port
+    except ValueError as error:
+        raise invalid("url_invalid", "The url is no address.") from error
+    if _NO_HOST.search(netloc) or port == 0:
+        raise invalid("url_invalid", "The url has no host.")
+    return parts._replace(netloc=netloc)
+
+
+def _kept(part: str) -> str:
+    """Return a part of an address with whatever cannot stand in one percent-encoded."""
+    try:
+        return quote(part, safe=_STANDS)
+    except UnicodeEncodeError as error:
+        raise invalid("url_invalid", "The url holds half of a character.") from error
 
 
 def invalid(code: str, message: str) -> StepFailed:

@@ -22,7 +22,7 @@ from connector.webhook_schemes import DEFAULT_SECONDS, SCHEMES, Delivery, Proof,
 from workflow import accepting
 from workflow.catalogue import Catalogue
 from workflow.definition import Definition
-from workflow.errors import TriggerRefused, WorkflowError, WorkflowUnknown
+from workflow.errors import TriggerRefused, WorkflowError
 from workflow.expressions import resolve
 from workflow.starting import Starter
 from workflow.store import runs as run_store
@@ -143,7 +143,7 @@ class Webhooks:
             return Receipt(known)
         run = self._starter.start(
             workflow.project_id,
-            workflow.id,
+            workflow.name,
             trigger,
             user=user,
             kinds=("webhook",),
@@ -153,14 +153,9 @@ class Webhooks:
 
     def _workflow(self, addressee: Addressee) -> tuple[Workflow, Definition]:
         with self._database.reading() as tx:
-            found = workflow_store.load(tx, addressee.workflow_id)
-        if found is None:
-            raise NotFound
-        try:
-            workflow, definition = self._starter.deployed(found.project_id, found.id)
-        except WorkflowUnknown as error:
-            raise NotFound from error
-        if definition.trigger["type"] != "webhook":
+            workflow = workflow_store.load(tx, addressee.workflow_id)
+        definition = None if workflow is None else self._starter.in_service(workflow)
+        if workflow is None or definition is None or definition.trigger["type"] != "webhook":
             raise NotFound
         return workflow, definition
 

@@ -45,6 +45,8 @@ NAMED: list[tuple[str, str, dict[str, Any] | None, str]] = [
             ("GET", "/address", None),
             ("PUT", "/settings", {"enabled": True}),
             ("POST", "/runs", {}),
+            ("POST", "/trials", {}),
+            ("POST", "/steps/a/trials", {}),
         ]
     ),
     ("GET", "/runs/{run}", None, "run_unknown"),

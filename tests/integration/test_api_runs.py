@@ -353,3 +353,37 @@ def test_a_secret_that_a_step_uses_is_shown_nowhere(
     assert "[redacted]" in texts[f"/runs/{run_id}/attempts"]
     assert [path for path, text in texts.items() if "canary" in text] == []
     assert "canary" not in repr(workshop.attempts(run_id)), "what is kept is masked as well"
+
+
+def test_what_is_secret_by_its_name_is_shown_masked_but_used_as_it_is(
+    api: KeyHolder, workshop: Workshop
+) -> None:
+    url = workshop.at("/sign-in", told({"access_token": "abc-123", "state": "CA"}))
+    use = http(
+        "use", workshop.at("/use", told({})), query={"t": "<<steps.sign_in.body.access_token>>"}
+    )
+    name = pushed(api, workshop.write([http("sign_in", url), use]))
+    run = ended(api, api.post(f"/workflows/{name}/runs", data={"password": "hunter2"}).json["id"])
+    assert (run["state"], run["trigger"]) == ("succeeded", {"password": "[redacted]"})
+    signed_in, _ = api.get(f"/runs/{run['id']}/attempts").json["items"]
+    assert signed_in["output"]["body"] == {"access_token": "[redacted]", "state": "[redacted]"}
+    [asked] = workshop.asked("/use")
+    assert asked.target == "/use?t=abc-123"
+
+
+def test_runs_are_kept_alike_on_both_kinds_of_storage(stored_workshop: Workshop) -> None:
+    """Texts that one of them is known to mind: null characters, and all of Unicode."""
+    api = KeyHolder(make_app(stored_workshop.host.runtime).test_client(), stored_workshop.host)
+    name = pushed(api, stored_workshop.write([setting("a", b="<<trigger>>")]))
+    data = {"a\x00b": "\u2028 😀", "n": 10**30, "f": 0.1, "none": None}
+    run_id = api.post(f"/workflows/{name}/runs", user="é/ü", data=data, key="k").json["id"]
+    run = ended(api, run_id)
+    assert (run["trigger"], run["user"], run["state"]) == (data, "é/ü", "succeeded")
+    [attempt] = api.get(f"/runs/{run_id}/attempts").json["items"]
+    assert attempt["output"] == {"b": data}
+    query = {"workflow": name, "user": "é/ü", "state": "succeeded", "after": run["created_at"]}
+    assert [one["id"] for one in api.get("/runs", **query).json["items"]] == [run_id]
+    assert api.post(f"/workflows/{name}/runs", user="é/ü", key="k").json["id"] == run_id
+    assert api.post("/runs/bulk", action="replay", limit=1).json["runs"] == [run_id]
+    assert api.delete(f"/workflows/{name}").status_code == 204
+    assert problem(api.get(f"/runs/{run_id}")) == (404, "run_unknown")

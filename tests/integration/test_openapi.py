@@ -45,6 +45,7 @@ doomed = {{ values = ["doomed-0", "doomed-1", "doomed-2", "doomed-3"] }}
 versions = {{ values = ["draft", "deployed", "1"] }}
 runs = {{ values = ["{runs[0]}", "{runs[1]}", "{runs[2]}"] }}
 events = {{ values = ["signed_up"] }}
+steps = {{ values = ["a"] }}
 
 [parameters]
 "path.name" = {{ dictionary = "connectors", probability = 0.7 }}
@@ -55,6 +56,7 @@ events = {{ values = ["signed_up"] }}
 "path.signing_key_id" = {{ dictionary = "signing_keys", probability = 0.7 }}
 "path.workflow_name" = {{ dictionary = "workflows", probability = 0.7 }}
 "path.version" = {{ dictionary = "versions", probability = 0.7 }}
+"path.step_id" = {{ dictionary = "steps", probability = 0.7 }}
 "path.run_id" = {{ dictionary = "runs", probability = 0.7 }}
 "query.workflow" = {{ dictionary = "workflows", probability = 0.7 }}
 "body.version" = {{ dictionary = "versions", probability = 0.7 }}
@@ -81,10 +83,13 @@ include-name = [
     "PUT /api/v1/notices",
     "POST /api/v1/workflows",
     "POST /api/v1/workflows/validate",
+    "GET /api/v1/workflows/{{workflow_name}}/address",
     "GET /api/v1/workflows/{{workflow_name}}/versions",
     "PUT /api/v1/workflows/{{workflow_name}}/settings",
     "PUT /api/v1/workflows/{{workflow_name}}/users/{{external_id}}",
     "POST /api/v1/workflows/{{workflow_name}}/runs",
+    "POST /api/v1/workflows/{{workflow_name}}/trials",
+    "POST /api/v1/workflows/{{workflow_name}}/steps/{{step_id}}/trials",
     "POST /api/v1/events",
     "GET /api/v1/runs",
     "POST /api/v1/runs/bulk",
@@ -146,7 +151,7 @@ def test_schemathesis_finds_no_fault(app: Flask, host: Host, tmp_path: Path) -> 
             check=False,
         )
     assert found.returncode == 0, found.stdout + found.stderr
-    assert "Tested: 46" in found.stdout
+    assert "Tested: 49" in found.stdout
 
 
 def _workflows(host: Host) -> list[str]:
@@ -194,4 +199,4 @@ def test_every_operation_names_its_scope_and_describes_its_errors_in_one_form(
                     described = document["components"]["responses"][answer["$ref"].split("/")[-1]]
                     schema = described["content"]["application/json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/Error"}
-    assert len(names) == len(set(names)) == 47
+    assert len(names) == len(set(names)) == 50

@@ -155,6 +155,7 @@ def test_a_workflow_cannot_speak_for_the_console(sdk: Sdk, workshop: Workshop) -
         "Clear-Site-Data": "*",
         "Bad Name": "x",
         "X-Lines": "a\r\nSet-Cookie: b=c",
+        "X-Arrow": "\u2192",
         "X-Kept": "yes",
         "Location": "/elsewhere",
     }
@@ -166,7 +167,14 @@ def test_a_workflow_cannot_speak_for_the_console(sdk: Sdk, workshop: Workshop) -
     assert answer.headers["Access-Control-Allow-Origin"] != "*"
     assert (answer.headers["X-Kept"], answer.headers["Content-Length"]) == ("yes", "10")
     assert answer.headers["Location"] == "/elsewhere"
-    for name in ("Set-Cookie", "Clear-Site-Data", "X-Lines", "Transfer-Encoding", "Bad Name"):
+    for name in (
+        "Set-Cookie",
+        "Clear-Site-Data",
+        "X-Lines",
+        "X-Arrow",
+        "Transfer-Encoding",
+        "Bad Name",
+    ):
         assert name not in answer.headers
 
 
@@ -434,6 +442,10 @@ def test_the_account_that_the_caller_chose_is_used(sdk: Sdk, workshop: Workshop)
         assert sdk("POST", path, {}, X_Paragon_Credential=selector).json == second.id
     answer = sdk("POST", path, {}, X_Paragon_Credential=foreign.id)
     assert refusal(answer) == (404, "not_found")
+    workshop.host.runtime.connections.disconnect(workshop.project, second.id, "Enough.")
+    answer = sdk("POST", path, {}, X_Paragon_Credential=second.id)
+    assert refusal(answer) == (404, "not_connected")
+    assert sdk("POST", path, {}).json == first.id
 
 
 def listening(workshop: Workshop, event: str, *users: str, **more: Any) -> str:

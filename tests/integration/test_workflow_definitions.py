@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,22 @@ def test_deploying_an_earlier_version_rolls_back(stored_workshop: Workshop) -> N
         workshop.start(name)
     log = [(one["deployed_by"], bool(one["hash"])) for one in catalogue.deployments(project, name)]
     assert log == [("bob", False), ("ann", True), ("ann", True), ("ann", True)]
+
+
+def test_versions_that_are_pushed_at_once_are_all_kept(stored_workshop: Workshop) -> None:
+    workshop = stored_workshop
+    definition = workshop.write([])
+
+    def push(number: int) -> str:
+        steps = [setting("a", x=number % 8)]
+        text = json.dumps({**definition, "steps": steps})
+        return workshop.engine.catalogue.push(workshop.project, text).hash
+
+    with ThreadPoolExecutor(8) as pool:
+        hashes = set(pool.map(push, range(24)))
+    kept = workshop.engine.catalogue.versions(workshop.project, definition["name"])
+    assert {one.hash for one in kept} == hashes
+    assert sorted(one.number for one in kept) == list(range(1, 9))
 
 
 def test_a_push_does_not_change_what_is_in_service(workshop: Workshop) -> None:

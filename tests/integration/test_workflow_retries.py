@@ -415,3 +415,26 @@ def test_the_manifests_rate_limit_puts_off_without_using_attempts(workshop: Work
     assert begun < run.due_at <= time.time() + 31
     assert workshop.states(run.id, "each[30].send") == ["deferred"]
     assert len(workshop.sandbox.items("events", limit=100)) == 30
+
+
+FAULTS: list[tuple[str, Document]] = [
+    ("an error", {"kind": "status", "status": 503, "times": 2}),
+    ("a limit", {"kind": "status", "status": 429, "retry_after": 0.01, "times": 2}),
+    ("no answer", {"kind": "drop", "times": 2}),
+    ("no answer though it was done", {"kind": "drop", "processed": True, "times": 2}),
+    ("half an answer", {"kind": "drop_mid_body", "processed": True, "times": 2}),
+    ("an answer that comes too late", {"kind": "latency", "seconds": 1.0, "times": 1}),
+]
+
+
+@pytest.mark.parametrize("fault", [one[1] for one in FAULTS], ids=[one[0] for one in FAULTS])
+def test_heap_has_each_event_once_however_often_it_was_sent(
+    workshop: Workshop, fault: Document
+) -> None:
+    workshop.host.connect("alice")
+    workshop.sandbox.fault(path="*track*", **fault)
+    step = track("E", timeout=0.5, retry={"attempts": 4, **AT_ONCE})
+    run = workshop.run([step], connector="heap")
+    assert run.state is RunState.SUCCEEDED, run.detail
+    assert len(workshop.attempts(run.id, "send")) == fault["times"] + 1
+    assert len(workshop.sandbox.items("events")) == 1

@@ -241,6 +241,42 @@ def test_http_sends_a_text_as_it_is(
     assert received.values("Content-Type") == [wanted]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
+def test_http_uses_every_method(workshop: Workshop, method: str) -> None:
+    url = workshop.at("/method", told({"a": 1}))
+    step = {"id": "call", "type": "http", "method": method, "url": url}
+    wanted = None if method == "HEAD" else {"a": 1}
+    assert workshop.give([step], {"body": "<<steps.call.body>>"}) == {"body": wanted}
+    assert [one.method for one in workshop.asked("/method")] == [method]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 301, 302, 304, 399])
+def test_an_answer_that_is_no_error_is_the_steps_output(workshop: Workshop, status: int) -> None:
+    url = workshop.at("/status", answering(status, b"", [("Location", "/elsewhere")]))
+    wanted = ["<<steps.call.status>>", "<<steps.call.headers.location>>"]
+    assert workshop.give([http("call", url)], wanted) == [status, "/elsewhere"]
+
+
+ADDRESSES = [
+    ("/a b", "/a%20b"),
+    ("/é?ü=ß", "/%C3%A9?%C3%BC=%C3%9F"),
+    ("/a%20b?c=%2F&d[]=1", "/a%20b?c=%2F&d[]=1"),
+    ("/a?b=c d#part", "/a?b=c%20d"),
+    ('/"<>^`{|}\\', "/%22%3C%3E%5E%60%7B%7C%7D%5C"),
+    ("", "/"),
+    ("?a=1", "/?a=1"),
+]
+
+
+@pytest.mark.parametrize(("written", "sent"), ADDRESSES)
+def test_an_address_is_sent_as_addresses_are_written(
+    workshop: Workshop, written: str, sent: str
+) -> None:
+    run = workshop.run([http("call", "<<trigger.url>>")], {"url": workshop.upstream.url + written})
+    assert run.state is RunState.SUCCEEDED, run.detail
+    assert [one.target for one in workshop.upstream.received] == [sent]
+
+
 ANSWERS: list[tuple[str, bytes, str, Any]] = [
     ("application/json", b'{"a": [1, 2.5, null]}', "json", {"a": [1, 2.5, None]}),
     ("application/vnd.api+json", b"[]", "json of another name", []),
@@ -279,6 +315,9 @@ UNSENDABLE = [
     ("http://user:word@127.0.0.1/", {}, "a user name in it"),
     ("http://[::1", {}, "broken brackets"),
     ("http://127.0.0.1:99999/", {}, "no port"),
+    ("http://a..b/", {}, "no host"),
+    ("http://a b/", {}, "a blank in the host"),
+    ("{api}/ok?\ud800", {}, "half of a character in the address"),
     ("", {}, "nothing"),
     ("{api}/ok", {"headers": {"X-A": "a\r\nX-B: b"}}, "a header of two lines"),
     ("{api}/ok", {"headers": {"X-A": "\u2603"}}, "a header of other letters"),

@@ -125,6 +125,21 @@ def test_settings_are_those_of_the_moment_of_acceptance(workshop: Workshop) -> N
     assert run.response["body"] == "old"
 
 
+def test_what_needs_settings_of_the_project_is_off_until_they_are_there(
+    workshop: Workshop,
+) -> None:
+    body = {"id": "a", "type": "response", "body": "<<settings.name>>"}
+    name = workshop.deploy(workshop.write([body], settings=FORM))
+    with pytest.raises(TriggerRefused, match="not switched on"):
+        workshop.start(name)
+    workshop.engine.catalogue.enable(
+        workshop.project, name, "", enabled=True, settings={"name": "x"}
+    )
+    run = workshop.ended(workshop.start(name))
+    assert run.response is not None
+    assert run.response["body"] == "x"
+
+
 # events, hooks, connections
 
 

@@ -100,7 +100,8 @@ def get_project_switch(key: ApiKey, workflow_name: str) -> dict[str, Any]:
 def set_project_switch(key: ApiKey, wanted: dict[str, Any], workflow_name: str) -> dict[str, Any]:
     """Set a workflow's settings for the project.
 
-    Those of a workflow without a connector. Deploying it switched it on.
+    Those of a workflow without a connector. Deploying switches it on, unless a setting that it
+    needs has no value yet.
     """
     _check(key, workflow_name, wanted, of_users=False)
     return _set(key, wanted, workflow_name, "")

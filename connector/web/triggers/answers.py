@@ -15,7 +15,8 @@ from workflow.models import RunState
 
 _JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: What no header can hold (RFC 9110, section 5.5).
+_UNFIT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 #: What is between the server and its callers, or would let a workflow speak for the console, which
 #: has the same origin.
 _KEPT_FROM_WORKFLOWS = frozenset(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Response, jsonify, request
 
-from connector.errors import FieldInvalid, HeaderInvalid
+from connector.errors import FieldInvalid, HeaderInvalid, NotConnected
+from connector.models import Status
 from connector.selector import choose
 from connector.store import connections as connection_store
 from connector.store import users as user_store
@@ -77,4 +78,7 @@ def _connection(project_id: str, user: str) -> str:
     with runtime().database.reading() as tx:
         known = user_store.find(tx, project_id, user)
         connections = connection_store.of_user(tx, project_id, known.id) if known else []
-    return choose(connections, selector).id
+    chosen = choose(connections, selector)
+    if chosen.status is Status.DISCONNECTED:
+        raise NotConnected
+    return chosen.id
