@@ -47,6 +47,10 @@ def new_run(
     """
     _check(definition, trigger)
     now = clock()
+    context: dict[str, Any] = {"user": person.user, "connection": person.connection}
+    context["settings"] = {**definition.setting_defaults(), **settings}
+    if trial is not None:
+        context["trial"] = trial
     # What is tried waits for nobody, and nobody for it.
     order_key = _order_key(definition, workflow_id, user, trigger) if trial is None else None
     return Run(
@@ -58,12 +62,7 @@ def new_run(
         connection_id=person.connection_id,
         trigger_type=definition.trigger["type"],
         trigger=trigger,
-        context={
-            "user": person.user,
-            "connection": person.connection,
-            "settings": {**definition.setting_defaults(), **settings},
-            **({"trial": trial} if trial is not None else {}),
-        },
+        context=context,
         order_key=order_key,
         created_at=now,
         **more,

@@ -151,7 +151,8 @@ IS_RUNNING = text("runs.state = 'running'")
 IS_UNFINISHED = text("runs.state IN ('queued', 'running', 'waiting')")
 _unfinished = text("state IN ('queued', 'running', 'waiting')")
 for _name, _columns, _where in (
-    ("queued", ("project_id", "connection_id", "id"), text("state = 'queued' AND ready")),
+    # With the state, though it is the same in all of it: SQLite prefers what has more columns.
+    ("queued", ("state", "project_id", "connection_id", "id"), text("state = 'queued' AND ready")),
     ("waiting", ("due_at",), text("state = 'waiting'")),
     ("running", ("project_id", "connection_id"), text("state = 'running'")),
     ("held", ("worker_id",), text("state = 'running'")),

@@ -42,8 +42,6 @@ _OLDEST = Prepared(
     )
     .order_by(runs.c.id)
     .limit(1)
-    # SQLite, left to choose, would look through all that is queued for the project.
-    .with_hint(runs, "INDEXED BY ix_runs_queued", "sqlite")
 )
 _RUNNING = Prepared(
     select(runs.c.project_id, runs.c.connection_id, func.count().label("number"))

@@ -73,7 +73,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_runs_ordered', ['project_id', 'order_key', 'id'], unique=False, sqlite_where=sa.text("state IN ('queued', 'running', 'waiting')"), postgresql_where=sa.text("state IN ('queued', 'running', 'waiting')"))
         batch_op.create_index('ix_runs_parent', ['parent_id'], unique=False, sqlite_where=sa.text('parent_id IS NOT NULL'), postgresql_where=sa.text('parent_id IS NOT NULL'))
         batch_op.create_index('ix_runs_project', ['project_id', 'id'], unique=False)
-        batch_op.create_index('ix_runs_queued', ['project_id', 'connection_id', 'id'], unique=False, sqlite_where=sa.text("state = 'queued' AND ready"), postgresql_where=sa.text("state = 'queued' AND ready"))
+        batch_op.create_index('ix_runs_queued', ['state', 'project_id', 'connection_id', 'id'], unique=False, sqlite_where=sa.text("state = 'queued' AND ready"), postgresql_where=sa.text("state = 'queued' AND ready"))
         batch_op.create_index('ix_runs_running', ['project_id', 'connection_id'], unique=False, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
         batch_op.create_index('ix_runs_size', ['project_id', 'size'], unique=False)
         batch_op.create_index('ix_runs_state', ['project_id', 'state', 'id'], unique=False)
