@@ -67,13 +67,23 @@ def list_runs(project: str | None, limit: int, as_json: bool, **chosen: str | No
 
 
 @runs.command("show", examples=["heapline workflow runs show RUN_ID"])
-@click.argument("run_id")
+@click.argument("run_id", required=False)
 @project_option
 @json_option
-def show(run_id: str, project: str | None, as_json: bool) -> None:
-    """Show a run, and what each step was given and gave."""
+def show(run_id: str | None, project: str | None, as_json: bool) -> None:
+    """Show a run, and what each step was given and gave.
+
+    Without an id: the newest.
+    """
+    from workflow.errors import RunUnknown
+
     with opened() as runtime:
         found = find_project(runtime, project)
+        if run_id is None:
+            newest = runtime.engine.control.runs(found.id, limit=1)
+            if not newest:
+                raise RunUnknown("The project has no runs yet.")
+            run_id = newest[0].id
         told = record(runtime, runtime.engine.control.run(found.id, run_id))
     if as_json:
         show_json(told)
