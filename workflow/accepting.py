@@ -47,10 +47,6 @@ def new_run(
     """
     _check(definition, trigger)
     now = clock()
-    context: dict[str, Any] = {"user": person.user, "connection": person.connection}
-    context["settings"] = {**definition.setting_defaults(), **settings}
-    if trial is not None:
-        context["trial"] = trial
     # What is tried waits for nobody, and nobody for it.
     order_key = _order_key(definition, workflow_id, user, trigger) if trial is None else None
     return Run(
@@ -62,11 +58,19 @@ def new_run(
         connection_id=person.connection_id,
         trigger_type=definition.trigger["type"],
         trigger=trigger,
-        context=context,
+        context=_context(definition, person, settings) | ({"trial": trial} if trial else {}),
         order_key=order_key,
         created_at=now,
         **more,
     )
+
+
+def _context(definition: Definition, person: Person, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "user": person.user,
+        "connection": person.connection,
+        "settings": {**definition.setting_defaults(), **settings},
+    }
 
 
 def accept(tx: Transaction, run: Run) -> str:

@@ -168,14 +168,15 @@ class Trials:
             return fields["values"]
         if step.type == "function":
             return run_function(fields["code"], fields.get("input"))
-        person = self._outside.person(project_id, user, definition.connector)
+        connector = step.fields.get("connector") or definition.connector
+        person = self._outside.person(project_id, user, connector)
         reply = self._outside.send(
             Call(
                 kind=step.type,
                 project_id=project_id,
                 user=user,
                 connection_id=person.connection_id,
-                connector=step.fields.get("connector") or definition.connector,
+                connector=connector,
                 fields=fields,
                 idempotency_key=idempotency_key(f"trial:{self._clock()}", step.id),
                 seconds=step.timeout or _STEP_SECONDS,

@@ -6,6 +6,7 @@ or listed with the reason why it need not be. A new route fails the test until i
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -38,7 +39,10 @@ OPEN_TO_ALL = {
     "connect.go": "links are secrets themselves; see test_connect_attacks.py",
     "connect.start": "links are secrets themselves; see test_connect_attacks.py",
     "connect.choose": "links are secrets themselves; see test_connect_attacks.py",
+    "triggers.receive": "addresses are secrets themselves; see test_webhooks.py",
 }
+#: A workflow of every project.
+SHARED = "shared"
 UNKNOWN = "5e5f7c5e-0000-4000-8000-1234567890ab"
 
 
@@ -53,6 +57,8 @@ class Owned:
     integration: str
     poll_key: str
     session: str
+    #: All users of the project may know it.
+    workflow: str
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,30 @@ CALLS: dict[str, list[Call]] = {
             "GET", "/proxy/heap/x", headers={"X-Paragon-Credential": f"ext:{o.external_id}"}
         ),
     ],
+    "sdk.enable": [
+        lambda c, o: c.call(
+            "POST", f"/workflows/{SHARED}", headers={"X-Paragon-Credential": o.connection}
+        ),
+        lambda c, o: c.call(
+            "POST",
+            f"/workflows/{SHARED}",
+            headers={"X-Paragon-Credential": f"ext:{o.external_id}"},
+        ),
+    ],
+    "sdk.disable": [],
+    "triggers.call_workflow": [
+        lambda c, o: c.call(
+            "POST", f"/triggers/{SHARED}", headers={"X-Paragon-Credential": o.connection}
+        ),
+    ],
+    "triggers.send_event": [
+        lambda c, o: c.call(
+            "POST",
+            "/events/trigger",
+            json={"name": "paid"},
+            headers={"X-Paragon-Credential": o.connection},
+        ),
+    ],
     "connect_sdk.nonce": [],
     "connect_sdk.build_oauth": [_build("/v2")],
     "connect_sdk.build_oauth_directly": [_build("")],
@@ -179,7 +209,7 @@ CALLS: dict[str, list[Call]] = {
         lambda c, o: c.app.test_client().get(f"/connect/again/{c.host.project.id}/{o.session}"),
     ],
 }  # fmt: skip
-#: The same with the id that a connector has within a project, which all of its users may know.
+#: The same with ids that connectors and workflows have within a project: its users may know them.
 PROJECT_CALLS: list[Call] = [
     lambda c, o: c.call("GET", f"/credentials?integration={o.integration}"),
     lambda c, o: c.call(
@@ -187,6 +217,9 @@ PROJECT_CALLS: list[Call] = [
     ),
     lambda c, o: c.call("DELETE", f"/integrations/{o.integration}"),
     lambda c, o: c.call("GET", f"/proxy/{o.integration}/x"),
+    lambda c, o: c.call("POST", f"/workflows/{o.workflow}"),
+    lambda c, o: c.call("DELETE", f"/workflows/{o.workflow}"),
+    lambda c, o: c.call("POST", f"/triggers/{o.workflow}"),
 ]
 #: Calls that tell nothing either way, and so say yes to all.
 ALIKE = {"connect_sdk.outcome": 200, "connect_sdk.forget": 200, "connect.again": 410}
@@ -251,16 +284,34 @@ def _owned(host: Host, user: str, keys: dict[str, str]) -> Owned:
         integration_id(host.project.id, "heap"),
         poll_key,
         session.id,
+        _workflow(host),
     )
 
 
-NOBODYS = Owned(UNKNOWN, UNKNOWN, "no-one-s", UNKNOWN, UNKNOWN, "no-key", UNKNOWN)
+def _workflow(host: Host) -> str:
+    """Put a workflow into service that users may switch on; return its id."""
+    definition = {
+        "name": SHARED,
+        "connector": "heap",
+        "trigger": {"type": "event", "event": "paid"},
+        "steps": [{"id": "end", "type": "stop"}],
+    }
+    catalogue = host.runtime.engine.catalogue
+    catalogue.push(host.project.id, json.dumps(definition))
+    catalogue.deploy(host.project.id, SHARED, by="tests")
+    return catalogue.workflow(host.project.id, SHARED).id
+
+
+NOBODYS = Owned(UNKNOWN, UNKNOWN, "no-one-s", UNKNOWN, UNKNOWN, "no-key", UNKNOWN, UNKNOWN[::-1])
 
 
 def told(answer: TestResponse, owned: Owned) -> tuple[int, str]:
     """Return status and body without request id, whatever ids were in it put on one name."""
     text = re.sub(r'"requestId":\s*"[^"]*"', '"requestId": ""', answer.text)
-    for name in ("connection", "external_id", "configuration", "poll_key", "session", "project"):
+    for name in (
+        *("connection", "external_id", "configuration", "poll_key", "session", "project"),
+        "workflow",
+    ):
         text = text.replace(getattr(owned, name), name)
     return answer.status_code, text
 

@@ -137,3 +137,11 @@ def http(step_id: str, url: str, **more: Any) -> Document:
 def setting(step_id: str, **values: Any) -> Document:
     """Return a step that names values."""
     return {"id": step_id, "type": "set", "values": values}
+
+
+def error_of(run: Run) -> Document:
+    """Return the error that a run failed with."""
+    assert run.state is RunState.FAILED, run
+    assert run.detail is not None
+    found: Document = run.detail["error"]
+    return found
