@@ -157,7 +157,7 @@ for _name, _columns, _where in (
     ("running", ("project_id", "connection_id"), text("state = 'running'")),
     ("held", ("worker_id",), text("state = 'running'")),
     ("ordered", ("project_id", "order_key", "id"), _unfinished),
-    ("connection", ("connection_id",), text("state = 'waiting'")),
+    ("parked", ("project_id", "user"), text("state = 'waiting'")),
     ("parent", ("parent_id",), text("parent_id IS NOT NULL")),
 ):
     Index(

@@ -125,7 +125,7 @@ def test_a_fault_is_told_with_file_line_and_pointer(
 def test_the_workflow_of_the_readme_is_one(write: Callable[..., str]) -> None:
     text = README.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
     with command_line({}) as run:
-        assert "welcome, 2 steps" in run("workflow", "validate", write(text)).stdout
+        assert "welcome, 3 steps" in run("workflow", "validate", write(text)).stdout
 
 
 def test_every_fault_of_every_file_is_told_and_good_files_too(

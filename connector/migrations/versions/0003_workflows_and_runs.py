@@ -68,7 +68,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('workflow_id', 'dedupe_key', name='uq_runs_dedupe_key')
     )
     with op.batch_alter_table('runs', schema=None) as batch_op:
-        batch_op.create_index('ix_runs_connection', ['connection_id'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.create_index('ix_runs_parked', ['project_id', 'user'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
         batch_op.create_index('ix_runs_held', ['worker_id'], unique=False, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
         batch_op.create_index('ix_runs_ordered', ['project_id', 'order_key', 'id'], unique=False, sqlite_where=sa.text("state IN ('queued', 'running', 'waiting')"), postgresql_where=sa.text("state IN ('queued', 'running', 'waiting')"))
         batch_op.create_index('ix_runs_parent', ['parent_id'], unique=False, sqlite_where=sa.text('parent_id IS NOT NULL'), postgresql_where=sa.text('parent_id IS NOT NULL'))
@@ -162,7 +162,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_runs_parent', sqlite_where=sa.text('parent_id IS NOT NULL'), postgresql_where=sa.text('parent_id IS NOT NULL'))
         batch_op.drop_index('ix_runs_ordered', sqlite_where=sa.text("state IN ('queued', 'running', 'waiting')"), postgresql_where=sa.text("state IN ('queued', 'running', 'waiting')"))
         batch_op.drop_index('ix_runs_held', sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
-        batch_op.drop_index('ix_runs_connection', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_runs_parked', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
 
     op.drop_table('runs')
     op.drop_table('workflows')
