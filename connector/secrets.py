@@ -69,9 +69,7 @@ class Secrets:
             if not store.remove(tx, project_id, name):
                 raise NotFound
 
-    def open_all(
-        self, project_id: str, *, only: Container[str] | None = None
-    ) -> dict[str, str]:
+    def open_all(self, project_id: str, *, only: Container[str] | None = None) -> dict[str, str]:
         """Return every value by name, for a run; they are masked in all text from now on.
 
         ``only``: those names, as far as they are there.
