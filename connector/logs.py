@@ -30,7 +30,7 @@ request: ContextVar[tuple[str | None, str | None]] = ContextVar("request", defau
 def configure(level: str) -> None:
     """Send structlog and the standard library's logging through one redacting formatter."""
     shared: list[Processor] = [
-        _name_request,
+        name_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -61,7 +61,8 @@ def configure(level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _name_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def name_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the id and the route of the request that the line is about."""
     request_id, route = request.get()
     if request_id is not None:
         event.setdefault("request_id", request_id)

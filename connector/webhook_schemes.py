@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector.errors import WebhookRefused
@@ -28,7 +28,7 @@ class Delivery:
     """What came to a webhook's address; nobody knows from whom."""
 
     #: Names in small letters.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     query: Mapping[str, Any]
     body: bytes
 
@@ -38,7 +38,7 @@ class Proof:
     """What a sender has to show."""
 
     #: Any of them will do: two while one takes the place of the other.
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     header: str
     #: How far the delivery's time may be from ours.
     seconds: int

@@ -36,6 +36,8 @@ _HEAD_LINES = 2
 _FRAME = re.compile(r"<input>:(\d+)")
 
 #: All of it goes into one line, so that a higher line in a stack is one of the function's own.
+#: ``flat`` makes a text whole: QuickJS keeps what was joined in pieces, which the binding cannot
+#: read.
 _PRELUDE = r"""
 ((largestDepth) => {
   const { parse, stringify } = JSON;
@@ -46,6 +48,7 @@ _PRELUDE = r"""
     __proto__: null, "[object Object]": true, "[object Array]": true, "[object String]": true,
     "[object Number]": true, "[object Boolean]": true,
   };
+  const flat = (text) => parse(stringify(text));
   const { isArray } = Array;
   const { isFinite } = Number;
   class Refused { constructor(message) { this.message = message; } }
@@ -90,7 +93,9 @@ _PRELUDE = r"""
   return (codeText, input, run) => {
     let answer;
     const finish = (kind, name, text, stack) => {
-      answer ??= `[${stringify(kind)},${stringify(name)},${stringify(text)},${stringify(stack)}]`;
+      answer ??= flat(
+        `[${stringify(kind)},${stringify(name)},${stringify(text)},${stringify(stack)}]`
+      );
     };
     const tell = (kind, error) => {
       try {

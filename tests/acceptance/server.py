@@ -84,6 +84,11 @@ class ServerProcess:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
 
+    def discard(self) -> None:
+        """End the process at once, and forget what it wrote."""
+        self.kill()
+        self._log.close()
+
     def __enter__(self) -> ServerProcess:
         return self
 

@@ -94,13 +94,13 @@ def test_a_server_that_is_killed_has_accepted_each_event_once_or_not_at_all(
 
     def kill(dice: random.Random) -> None:
         time.sleep(dice.uniform(0.3, 1.5))
-        servers[-1].kill()
+        servers.pop().discard()
         servers.append(ServerProcess(environ))
 
     try:
         toll = chaos.run(kill, KILLS, seed=7, send=send)
     finally:
-        servers[-1].stop()
+        servers.pop().discard()
         runtime.close()
     check(toll)
 

@@ -203,13 +203,13 @@ def test_keys_that_are_shown_once_are_sound_pages(
     narrow: Visit, acme: Acme, alice: Connection
 ) -> None:
     page = _enter(narrow, acme, "/signing-keys/new")
-    page.get_by_label("Name").fill("Production")
+    page.get_by_role("textbox", name="Name").fill("Production")
     page.get_by_role("button", name="Add key").click()
     expect(page.get_by_text("-----BEGIN PRIVATE KEY-----")).to_be_visible()
     _check(page, "signing key")
     narrow.shot("console-signing-key-made", full=True)
     page.goto(_address(acme, "/api-keys"))
-    page.get_by_label("Name").fill("Billing")
+    page.get_by_role("textbox", name="Name").fill("Billing")
     page.get_by_label("Read the request log").check()
     page.get_by_role("button", name="Make key").click()
     expect(page.get_by_text(re.compile("^hlk_"))).to_be_visible()

@@ -6,6 +6,8 @@ import pytest
 import structlog
 from flask.testing import FlaskClient
 
+from connector import logs
+
 from ..people import HOST_ORIGIN, Host
 
 
@@ -26,9 +28,7 @@ def test_a_caller_learns_nothing_of_the_database(
 
 
 def test_the_request_id_of_a_refusal_finds_it_in_the_log(client: FlaskClient, host: Host) -> None:
-    with structlog.testing.capture_logs(
-        processors=[structlog.contextvars.merge_contextvars]
-    ) as logged:
+    with structlog.testing.capture_logs(processors=[logs.name_request]) as logged:
         answer = client.get(host.path("/me"), headers={"Authorization": "Bearer nonsense"})
     request_id = answer.get_json()["meta"]["requestId"]
     (line,) = [line for line in logged if line["event"] == "request_refused"]

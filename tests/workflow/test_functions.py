@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workflow.errors import (
@@ -82,9 +82,35 @@ JSON = st.recursive(
 )
 
 
+#: Its answer is a text that QuickJS keeps in pieces.
+IN_PIECES = {
+    "a": None,
+    'a😀é"  "c\\\\\\é': {
+        "\\": None,
+        "'b": None,
+        '\\"\'"""': None,
+        '"': -9007199254740990,
+        'c😀\\c" c ': None,
+        "'éb\"😀éc \\ \\''\"\\é\"  'c😀'😀a'ac\\c \"b é": None,
+    },
+    "\"c'céc''aé": [None, None, False, False, 181165708, 1e16, -1e15, -1e15, 1e14],
+    "\\" * 10: None,
+    "\\" * 9: None,
+    "": 1e13,
+    "\\" * 6: {"\\": None},
+}
+
+
 @settings(max_examples=100, deadline=None)
+@example(IN_PIECES)
 @given(JSON)
 def test_json_data_come_back_as_they_went_in(data: Any) -> None:
+    assert run_function("return input", data) == data
+
+
+@pytest.mark.parametrize("count", [1, 10, 60, 120, 200, 500, 1_000, 10_000, 30_000])
+def test_a_result_of_any_length_comes_back(count: int) -> None:
+    data = {f'"{place}\\': [place, None, "é"] for place in range(count)}
     assert run_function("return input", data) == data
 
 
