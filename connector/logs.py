@@ -27,8 +27,11 @@ _TALKATIVE = (
 request: ContextVar[tuple[str | None, str | None]] = ContextVar("request", default=(None, None))
 
 
-def configure(level: str) -> None:
-    """Send structlog and the standard library's logging through one redacting formatter."""
+def configure(level: str, *, for_good: bool = False) -> None:
+    """Send structlog and the standard library's logging through one redacting formatter.
+
+    ``for_good``: loggers keep what they are from their first line on, which costs less.
+    """
     shared: list[Processor] = [
         name_request,
         structlog.stdlib.add_log_level,
@@ -41,7 +44,7 @@ def configure(level: str) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=for_good,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

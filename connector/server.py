@@ -92,7 +92,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Build the application, in the worker process."""
-        logs.configure(self._settings.log_level)
+        logs.configure(self._settings.log_level, for_good=True)
         runtime = build(self._settings, upgrade=False)
         runtime.start_sweeping()
         runtime.engine.start()
