@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -47,12 +48,20 @@ def worker(slots: int | None) -> None:
     runtime.start_sweeping()
     runtime.engine.start()
     click.echo(f"The worker is ready: {settings.workflow_slots} runs at once. Stop it with Ctrl-C.")
-    interrupts.get()
+    _wait(interrupts)
     runtime.engine.stop(_STOP_SECONDS)
     runtime.close()
     sys.stdout.flush()
     # A step that does not come back must not hold the process: its run goes on elsewhere.
     os._exit(0)
+
+
+def _wait(interrupts: queue.SimpleQueue[int]) -> None:
+    """Wait for an interrupt; look up now and then, since it may have come to another thread."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            interrupts.get(timeout=0.5)
+            return
 
 
 def _interrupts() -> queue.SimpleQueue[int]:
