@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from workflow.database import Transaction
@@ -91,11 +92,15 @@ def dedupe_key(text: str) -> str:
 
 
 def _behind(run: Run) -> Run:
-    values = {name: getattr(run, name) for name in run.__slots__}
-    return Run(
-        **values
-        | {"ready": False, "state": RunState.QUEUED, "claim": 0, "worker_id": None}
-        | {"started_at": None, "reason": Reason.ORDER}
+    """Return a run as one that is queued behind another of its order, held by nobody."""
+    return replace(
+        run,
+        ready=False,
+        state=RunState.QUEUED,
+        reason=Reason.ORDER,
+        claim=0,
+        worker_id=None,
+        started_at=None,
     )
 
 

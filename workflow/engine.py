@@ -13,6 +13,7 @@ from workflow.answering import Answer, Answerer
 from workflow.catalogue import Catalogue
 from workflow.control import Control
 from workflow.database import Database
+from workflow.definitions import Definitions
 from workflow.dispatch import Limits
 from workflow.execution import Executor
 from workflow.models import Run
@@ -53,12 +54,13 @@ class Engine:
         self._options = options
         self._clock = clock
         self._pruned_at = 0.0
+        definitions = Definitions(database)
         self.catalogue = Catalogue(database, clock)
-        self.starter = Starter(database, outside, self._wake, clock)
+        self.starter = Starter(database, outside, definitions, self._wake, clock)
         self.trials = Trials(database, outside, self._wake, clock)
         self.control = Control(database, self._wake, clock)
-        self.offers = Offers(database)
-        self.executor = Executor(database, outside, self, clock)
+        self.offers = Offers(database, definitions)
+        self.executor = Executor(database, outside, self, definitions, clock)
         self._answerer = Answerer(
             database,
             self.starter,

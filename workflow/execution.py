@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import structlog
 
 from workflow.database import Database
-from workflow.definition import Definition, build
+from workflow.definition import Definition
+from workflow.definitions import Definitions
 from workflow.errors import ClaimLost
 from workflow.interpreter import Interpreter
 from workflow.journal import Cancelled, Journal
 from workflow.models import Reason, Run, RunState
 from workflow.outside import Outside, StepFailed
 from workflow.signals import HandedOn, Suspended
-from workflow.store import workflows as workflow_store
 from workflow.waiting import Children
 
 log = structlog.get_logger(__name__)
@@ -33,13 +32,14 @@ class Executor:
         database: Database,
         outside: Outside,
         children: Children,
+        definitions: Definitions,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._outside = outside
         self._children = children
         self._clock = clock
-        self._definition = lru_cache(512)(self._load)
+        self._definitions = definitions
         #: What ends the work on a run without ending the run.
         self._not_ours: tuple[type[Exception], ...] = (ClaimLost, *database.failures)
 
@@ -60,7 +60,7 @@ class Executor:
         resumed = run.claim > 1 or run.round > 0
         journal = Journal(self._database, run, resumed=resumed, clock=self._clock)
         try:
-            definition = self._definition(run.workflow_id, run.version)
+            definition = self._definitions.of(run.workflow_id, run.version)
         except Exception as error:
             log.warning("definition_unusable", run=run.id, error=type(error).__name__)
             self._fail(journal, Reason.DEFINITION, {"message": str(error)[:500]}, None)
@@ -141,13 +141,6 @@ class Executor:
             )
         except Exception:
             log.exception("failure_not_told", run=journal.run.id)
-
-    def _load(self, workflow_id: str, version: str) -> Definition:
-        with self._database.reading() as tx:
-            stored = workflow_store.version(tx, workflow_id, version)
-        if stored is None:
-            raise LookupError("The version of the workflow is gone.")
-        return build(stored.document)
 
 
 def _poisoned(run: Run) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from workflow.conditions import holds
 from workflow.definition import Definition, Step
 from workflow.errors import ExpressionFailed, WorkflowError
 from workflow.expressions import resolve
+from workflow.fields import resolved
 from workflow.functions import run_function
 from workflow.journal import Journal
 from workflow.loops import Rounds
@@ -31,8 +32,6 @@ from workflow.waiting import Children, Waiter
 MOST_ITEMS = 10_000
 DEFAULT_TIMEOUT = 60.0
 _FUNCTION_SECONDS = 5.0
-#: Fields without expressions.
-_LITERAL = frozenset({"code", "connector"})
 
 
 @dataclass(slots=True)
@@ -119,9 +118,7 @@ class Interpreter:
             scope.put(step.id, output)
 
     def _fields(self, step: Step, scope: Scope) -> Callable[[], Any]:
-        literal = {name: step.fields[name] for name in _LITERAL & step.fields.keys()}
-        given = {name: value for name, value in step.fields.items() if name not in literal}
-        return lambda: literal | resolve(given, scope.data, step=step.id)
+        return lambda: resolved(step, scope.data)
 
     def _pure(
         self, step: Step, scope: Scope, compute: Callable[[], Any], path: str | None = None

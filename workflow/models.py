@@ -43,7 +43,6 @@ class Reason(StrEnum):
     STOPPED = "stop_step"
     CANCELLED = "cancelled"
     POISONED = "workers_lost"
-    TOO_LONG = "too_long"
     DEFINITION = "definition_unusable"
     INTERNAL = "internal_error"
 

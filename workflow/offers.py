@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from workflow.database import Database
-from workflow.definition import Definition, build
+from workflow.definition import Definition
+from workflow.definitions import Definitions
+from workflow.errors import WorkflowUnknown
 from workflow.store import workflows as store
 from workflow.store.workflows import Enablement, Workflow
 
@@ -27,9 +28,9 @@ class Offer:
 class Offers:
     """Looks up what is offered to a user."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, definitions: Definitions) -> None:
         self._database = database
-        self._definition = lru_cache(512)(self._load)
+        self._definitions = definitions
 
     def of_user(self, project_id: str, user: str) -> list[Offer]:
         """Return the workflows of a project that use a connector, by name, as the user has them."""
@@ -44,11 +45,12 @@ class Offers:
             and definition.connector is not None
         ]
 
-    def _load(self, workflow_id: str, version_hash: str) -> Definition | None:
-        """Read a version, which is never changed; nothing if the workflow was just deleted."""
-        with self._database.reading() as tx:
-            version = store.version(tx, workflow_id, version_hash)
-        return None if version is None else build(version.document)
+    def _definition(self, workflow_id: str, version: str) -> Definition | None:
+        """Return what a version defines; nothing if the workflow was just deleted."""
+        try:
+            return self._definitions.of(workflow_id, version)
+        except WorkflowUnknown:
+            return None
 
 
 def _offer(workflow: Workflow, definition: Definition, chosen: Enablement | None) -> Offer:

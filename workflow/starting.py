@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -13,7 +12,8 @@ import structlog
 from workflow import accepting
 from workflow.catalogue import next_due
 from workflow.database import Database, Transaction
-from workflow.definition import Definition, build
+from workflow.definition import Definition
+from workflow.definitions import Definitions
 from workflow.errors import TriggerRefused, WorkflowError, WorkflowUnknown
 from workflow.models import Run, RunState
 from workflow.outside import Outside, Person
@@ -33,6 +33,7 @@ class Starter:
         self,
         database: Database,
         outside: Outside,
+        definitions: Definitions,
         wake: Callable[[], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -40,7 +41,7 @@ class Starter:
         self._outside = outside
         self._wake = wake
         self._clock = clock
-        self._definition = lru_cache(512)(self._load)
+        self._definitions = definitions
 
     def start(
         self,
@@ -208,7 +209,7 @@ class Starter:
             with self._database.transaction() as tx:
                 store.set_next(tx, enablement, None)
             return
-        definition = self._definition(workflow.id, workflow.deployed)
+        definition = self._definitions.of(workflow.id, workflow.deployed)
         due_at, after = enablement.next_at or now, next_due(definition, now)
         trigger = {"due_at": due_at, "next_at": after}
         key = f"schedule:{enablement.user}:{due_at}"
@@ -312,24 +313,17 @@ class Starter:
         """Return what a workflow is in service as; nothing if it is not."""
         if workflow.deployed is None:
             return None
-        return self._definition(workflow.id, workflow.deployed)
+        return self._definitions.of(workflow.id, workflow.deployed)
 
     def _in_service(self, project_id: str, kind: str) -> list[tuple[Workflow, Definition]]:
         with self._database.reading() as tx:
             found = store.of_project(tx, project_id)
         pairs = [
-            (workflow, self._definition(workflow.id, workflow.deployed))
+            (workflow, self._definitions.of(workflow.id, workflow.deployed))
             for workflow in found
             if workflow.deployed is not None
         ]
         return [pair for pair in pairs if pair[1].trigger["type"] == kind]
-
-    def _load(self, workflow_id: str, version: str) -> Definition:
-        with self._database.reading() as tx:
-            stored = store.version(tx, workflow_id, version)
-        if stored is None:
-            raise WorkflowUnknown
-        return build(stored.document)
 
 
 def _owner(definition: Definition, user: str) -> str:

@@ -16,7 +16,7 @@ from workflow import accepting
 from workflow.database import Database
 from workflow.definition import Definition, Step
 from workflow.errors import DefinitionInvalid, WorkflowError
-from workflow.expressions import resolve
+from workflow.fields import resolved
 from workflow.functions import run_function
 from workflow.models import Run
 from workflow.outside import Call, Deferred, Failure, Outside, StepFailed
@@ -156,10 +156,7 @@ class Trials:
             **data,
             "secrets": self._outside.secrets(project_id),
         }
-        return {
-            name: value if name in {"code", "connector"} else resolve(value, roots, step=step.id)
-            for name, value in step.fields.items()
-        }
+        return resolved(step, roots)
 
     def _done(
         self, project_id: str, definition: Definition, step: Step, fields: Any, user: str

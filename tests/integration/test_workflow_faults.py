@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, update
 
 from connector.errors import DatabaseUnusable
-from connector.runtime import Runtime
+from connector.runtime import Runtime, build
 from workflow.engine import Engine
 from workflow.execution import MOST_INTERRUPTIONS
 from workflow.models import Run, RunState
@@ -93,6 +93,9 @@ def test_a_definition_that_cannot_be_used_fails_its_own_runs_alone(
             .where(workflow_versions.c.hash == run.version)
             .values(document=json.dumps(document))
         )
+    # Another process: this one has the definition at hand.
+    fresh = build(host.runtime.settings)
+    engine = fresh.engine
     engine.start()
     lost = ended(engine, host, run.id)
     assert lost.state is RunState.FAILED
@@ -102,6 +105,7 @@ def test_a_definition_that_cannot_be_used_fails_its_own_runs_alone(
     fine = engine.starter.start(host.project.id, "other", {"n": 1})
     assert ended(engine, host, fine.id).state is RunState.SUCCEEDED
     assert other.number == 1
+    fresh.close()
 
 
 def limit(runtime: Runtime, pragma: str) -> Callable[[], None]:

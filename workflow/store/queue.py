@@ -7,7 +7,6 @@ what they cost does not grow with what is queued.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
@@ -121,11 +120,6 @@ def wake_due(tx: Transaction, now: float, limit: int) -> int:
         update(runs).where(runs.c.id.in_(due), IS_WAITING).values(state=RunState.QUEUED)
     )
     return done.rowcount
-
-
-def of_worker(tx: Transaction, worker_id: str) -> Sequence[str]:
-    """Return the runs that a worker holds."""
-    return list(tx.scalars(select(runs.c.id).where(runs.c.worker_id == worker_id, IS_RUNNING)))
 
 
 def give_back(tx: Transaction, worker_id: str, *, counted: bool, now: float) -> int:
